@@ -1,0 +1,164 @@
+//! The database's address: from `DATABASE_URL` or the libpq variables to what the
+//! driver takes.
+//!
+//! Promises libpq's meaning where the driver's differs: `require` together with a
+//! root certificate verifies the chain (PostgreSQL documentation, "SSL Support",
+//! table of sslmodes), `sslrootcert=system` stands for the public roots, and a
+//! parameter that the driver doesn't know is left out instead of being logged
+//! with its value. The password is held but never shown.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::Url;
+
+/// Parameters that the driver understands; all others are left out.
+const KNOWN_PARAMETERS: &[&str] = &[
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// A rule that a value breaks or keeps.
+type Check = fn(&str) -> Result<(), String>;
+
+/// libpq variables whose values the driver would ignore silently when they are wrong.
+pub const LIBPQ_RULES: &[(&str, Check)] =
+    &[("PGPORT", port_rule), ("PGSSLMODE", |mode| ssl_mode_rule(mode).map(drop))];
+
+/// Where the database is and how to log in.
+#[derive(Clone)]
+pub struct DatabaseTarget {
+    /// What the driver connects with.
+    pub options: PgConnectOptions,
+    /// The root certificate file, if one is named.
+    pub root_certificate: Option<String>,
+    /// Names of URL parameters that were left out.
+    pub ignored: Vec<String>,
+}
+
+impl fmt::Display for DatabaseTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        match options.get_socket() {
+            Some(socket) => write!(f, "{}", socket.display())?,
+            None => write!(f, "{}:{}", options.get_host(), options.get_port())?,
+        }
+        write!(f, "/{database} as {}", options.get_username())
+    }
+}
+
+impl fmt::Debug for DatabaseTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseTarget({self})")
+    }
+}
+
+/// Reads a `postgres://` URL.
+pub fn from_url(text: &str) -> Result<DatabaseTarget, String> {
+    let mut url = Url::parse(text).map_err(|error| {
+        format!("must be a postgres:// URL ({error}); percent-encode / ? # @ : in user and password")
+    })?;
+    if !matches!(url.scheme(), "postgres" | "postgresql") {
+        return Err("must begin with postgres:// or postgresql://".into());
+    }
+    if url.path().contains('@') || url.query().is_some_and(|q| q.contains('@')) || url.fragment().is_some() {
+        return Err("percent-encode / ? # @ : in user and password".into());
+    }
+    let parameters = Parameters::take(&mut url)?;
+    let options = PgConnectOptions::from_str(url.as_str())
+        .map_err(|_| "must be a postgres:// URL with valid parameters".to_owned())?;
+    Ok(parameters.complete(options))
+}
+
+/// The texts in a URL that must not appear in any output: the password as written
+/// and as meant. A URL that can't be read is secret as a whole.
+pub fn secrets(text: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(text) else { return vec![text.to_owned()] };
+    let written = url.password().map(str::to_owned);
+    let meant = url.password().and_then(|raw| percent_decode_str(raw).decode_utf8().ok().map(Into::into));
+    let parameters = url.query_pairs().filter(|(key, _)| key.contains("password"));
+    written.into_iter().chain(meant).chain(parameters.map(|(_, value)| value.into())).collect()
+}
+
+/// Reads libpq's variables; `None` unless at least the host is set.
+pub fn from_libpq_env(env: &dyn Fn(&str) -> Option<String>) -> Option<DatabaseTarget> {
+    env("PGHOSTADDR").or_else(|| env("PGHOST"))?;
+    let mode = env("PGSSLMODE").map_or(Ok(None), |mode| ssl_mode_rule(&mode).map(Some)).ok()?;
+    let parameters = Parameters { mode, root_certificate: env("PGSSLROOTCERT"), ignored: Vec::new() };
+    Some(parameters.complete(PgConnectOptions::new()))
+}
+
+/// What the URL's query says beyond what the driver is simply handed.
+struct Parameters {
+    mode: Option<PgSslMode>,
+    root_certificate: Option<String>,
+    ignored: Vec<String>,
+}
+
+impl Parameters {
+    /// Checks the query and leaves only what the driver understands in the URL.
+    fn take(url: &mut Url) -> Result<Self, String> {
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let mut taken = Self { mode: None, root_certificate: None, ignored: Vec::new() };
+        let mut kept = Vec::new();
+        for (key, value) in pairs {
+            match key.as_str() {
+                "sslmode" => taken.mode = Some(ssl_mode_rule(&value)?),
+                "sslrootcert" => taken.root_certificate = Some(value.clone()),
+                "port" => port_rule(&value)?,
+                _ => {}
+            }
+            if !KNOWN_PARAMETERS.contains(&key.as_str()) {
+                taken.ignored.push(key);
+            } else if key != "sslrootcert" {
+                kept.push((key, value));
+            }
+        }
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+        Ok(taken)
+    }
+
+    fn complete(self, mut options: PgConnectOptions) -> DatabaseTarget {
+        let root_certificate = self.root_certificate.filter(|path| path != "system");
+        if let Some(path) = &root_certificate {
+            options = options.ssl_root_cert(path);
+            if matches!(self.mode, Some(PgSslMode::Require)) {
+                options = options.ssl_mode(PgSslMode::VerifyCa);
+            }
+        }
+        DatabaseTarget { options, root_certificate, ignored: self.ignored }
+    }
+}
+
+fn port_rule(text: &str) -> Result<(), String> {
+    match text.parse::<u16>() {
+        Ok(1..) => Ok(()),
+        _ => Err("must be a port number from 1 to 65535".into()),
+    }
+}
+
+fn ssl_mode_rule(text: &str) -> Result<PgSslMode, String> {
+    match text.parse() {
+        // The driver takes `allow` for `disable`: it never tries TLS.
+        Ok(PgSslMode::Allow) | Err(_) => {
+            Err("sslmode must be disable, prefer, require, verify-ca or verify-full".into())
+        }
+        Ok(mode) => Ok(mode),
+    }
+}

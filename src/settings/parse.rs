@@ -1,0 +1,82 @@
+//! The rules that single values follow. Each returns the value or the rule that
+//! was broken, worded for the person who sets it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::LogFormat;
+
+/// The least severe level that is written.
+pub type LogLevel = tracing::level_filters::LevelFilter;
+
+/// A whole number of seconds, or a number with one of the units ms, s, m, h,
+/// within the given bounds.
+pub fn duration(least: Duration, most: Duration) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        parse_duration(text).filter(|value| (least..=most).contains(value)).ok_or_else(|| {
+            format!("must be a duration such as 300, 300s, 5m or 500ms, from {least:?} to {most:?}")
+        })
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// Anything but nothing.
+pub fn non_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.into()) }
+}
+
+/// A table name by DynamoDB's rules (3 to 255 of `a-z A-Z 0-9 _ - .`, see "Naming
+/// rules" in the DynamoDB developer guide), or a table's ARN.
+pub fn table_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let is_name = (3..=255).contains(&text.len()) && text.chars().all(allowed);
+    let is_arn = text.starts_with("arn:") && text.contains(":table/");
+    if is_name || is_arn {
+        Ok(text.into())
+    } else {
+        Err("must be a table name (3 to 255 of a-z A-Z 0-9 _ - .) or a table's ARN".into())
+    }
+}
+
+/// The path of a file: not a folder's, not the root.
+pub fn file_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.file_name().is_none() || text.ends_with('/') {
+        return Err("must be the path of a file".into());
+    }
+    Ok(path)
+}
+
+/// One of the five levels, in any case.
+pub fn log_level(text: &str) -> Result<LogLevel, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "error" => Ok(LogLevel::ERROR),
+        "warn" | "warning" => Ok(LogLevel::WARN),
+        "info" => Ok(LogLevel::INFO),
+        "debug" => Ok(LogLevel::DEBUG),
+        "trace" => Ok(LogLevel::TRACE),
+        _ => Err("must be error, warn, info, debug or trace".into()),
+    }
+}
+
+/// One of the two formats, in any case.
+pub fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("must be json or text".into()),
+    }
+}

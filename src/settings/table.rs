@@ -1,0 +1,76 @@
+//! The table of settings: the one place where a setting's names, default, group
+//! and description stand. The command line, `--help` and the README follow it.
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub env: &'static str,
+    /// The flag, without its dashes.
+    pub flag: &'static str,
+    /// What holds when neither is given; `None` where there is no default.
+    pub default: Option<&'static str>,
+    /// How the value is named in `--help`.
+    pub value: &'static str,
+    /// The heading under which `--help` lists it.
+    pub group: &'static str,
+    /// One sentence for `--help`.
+    pub help: &'static str,
+    /// Whether the value must never be printed.
+    pub secret: bool,
+}
+
+const LOCK: &str = "Lock (DynamoDB)";
+const CONFIG: &str = "Provider config (SSM)";
+const DATABASE: &str = "Database (PostgreSQL)";
+const LOG: &str = "Log";
+
+macro_rules! settings {
+    ($($env:ident $flag:literal $default:expr, $value:literal, $group:ident, $secret:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $env: Setting = Setting {
+                env: stringify!($env),
+                flag: $flag,
+                default: $default,
+                value: $value,
+                group: $group,
+                help: $help,
+                secret: $secret,
+            };
+        )*
+        /// Every setting, in the order of `--help`.
+        pub const ALL: &[Setting] = &[$($env),*];
+    };
+}
+
+settings! {
+    LOCK_TABLE "lock-table" Some("llm-proxy-locks"), "NAME", LOCK, false,
+        "Lock table, by name or ARN";
+    LOCK_ID "lock-id" Some("init"), "ID", LOCK, false,
+        "Key of the lock item";
+    LOCK_TTL "lock-ttl" Some("300s"), "DURATION", LOCK, false,
+        "How far ahead `expires_at` is written: how long an init.sh task believes in the lock";
+    LOCK_LEASE "lock-lease" Some("30s"), "DURATION", LOCK, false,
+        "A holder silent for this long is dead; never longer than the TTL";
+    MAX_WAIT "max-wait" Some("300s"), "DURATION", LOCK, false,
+        "How long to wait for another holder before giving up";
+    POLL_INTERVAL "poll-interval" Some("5s"), "DURATION", LOCK, false,
+        "Longest pause between two tries; polling starts faster and is jittered";
+    CONFIG_PARAMETER "config-parameter" Some("/llm-proxy/api-providers"), "NAME", CONFIG, false,
+        "SSM parameter: name, name:version, name:label or ARN";
+    CONFIG_PATH "config-path" Some("/config/api_providers.yaml"), "FILE", CONFIG, false,
+        "File to write for the proxy";
+    DATABASE_URL "database-url" None, "URL", DATABASE, true,
+        "postgres:// URL; required unless PGHOST and the other libpq variables are set";
+    DB_CONNECT_TIMEOUT "db-connect-timeout" Some("60s"), "DURATION", DATABASE, false,
+        "How long to try to connect, all tries together";
+    MIGRATIONS_DIR "migrations-dir" None, "DIR", DATABASE, false,
+        "Run the migrations of this folder; not supported by this version, which runs the embedded ones";
+    MIGRATION_LOCK_TIMEOUT "migration-lock-timeout" Some("5s"), "DURATION", DATABASE, false,
+        "Postgres `lock_timeout` while migrating";
+    LOG_LEVEL "log-level" Some("info"), "LEVEL", LOG, false,
+        "error, warn, info, debug or trace";
+    LOG_FORMAT "log-format" None, "FORMAT", LOG, false,
+        "json or text; without it json, or text on a terminal";
+}

@@ -1,0 +1,151 @@
+use std::collections::HashMap;
+
+use super::*;
+
+#[derive(Default)]
+struct Given {
+    flags: HashMap<&'static str, &'static str>,
+    env: HashMap<&'static str, &'static str>,
+}
+
+impl Source for Given {
+    fn flag(&self, name: &str) -> Option<String> {
+        self.flags.get(name).map(ToString::to_string)
+    }
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).map(ToString::to_string)
+    }
+}
+
+const URL: &str = "postgres://proxy:sesame@db.internal/llm";
+
+fn with_env(env: &[(&'static str, &'static str)]) -> Given {
+    let mut all = HashMap::from([("DATABASE_URL", URL)]);
+    all.extend(env.iter().copied());
+    Given { env: all, ..Given::default() }
+}
+
+fn problems(given: &Given) -> Vec<String> {
+    let error = Settings::read(given).expect_err("these settings are wrong");
+    error.problems.iter().map(Problem::to_string).collect()
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let settings = Settings::read(&with_env(&[])).unwrap();
+    assert_eq!(settings.lock.table, "llm-proxy-locks");
+    assert_eq!(settings.lock.id, "init");
+    assert_eq!(settings.lock.ttl, Duration::from_secs(300));
+    assert_eq!(settings.lock.lease, Duration::from_secs(30));
+    assert_eq!(settings.lock.max_wait, Duration::from_secs(300));
+    assert_eq!(settings.lock.poll_interval, Duration::from_secs(5));
+    assert_eq!(settings.config.parameter, "/llm-proxy/api-providers");
+    assert_eq!(settings.config.path, PathBuf::from("/config/api_providers.yaml"));
+    assert_eq!(settings.database.connect_timeout, Duration::from_secs(60));
+    assert_eq!(settings.database.lock_timeout, Duration::from_secs(5));
+    assert_eq!(LogSettings::read(&with_env(&[])).unwrap(), LogSettings::default());
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_an_empty_variable_is_unset() {
+    let mut given = with_env(&[("MAX_WAIT", "7"), ("LOCK_ID", ""), ("POLL_INTERVAL", "250ms")]);
+    given.flags.insert("max-wait", "2m");
+    let lock = Settings::read(&given).unwrap().lock;
+    assert_eq!(lock.max_wait, Duration::from_secs(120));
+    assert_eq!(lock.id, "init");
+    assert_eq!(lock.poll_interval, Duration::from_millis(250));
+}
+
+#[test]
+fn every_mistake_is_reported_with_name_value_and_rule() {
+    let mut given = with_env(&[
+        ("LOCK_TTL", "soon"),
+        ("POLL_INTERVAL", "0"),
+        ("CONFIG_PATH", "/config/"),
+        ("LOG_LEVEL", "loud"),
+        ("MIGRATIONS_DIR", "/migrations"),
+        ("PGSSLMODE", "yes"),
+    ]);
+    given.flags.insert("lock-table", "x");
+    let problems = problems(&given);
+    for (name, value) in [
+        ("--lock-table", "x"),
+        ("LOCK_TTL", "soon"),
+        ("POLL_INTERVAL", "0"),
+        ("CONFIG_PATH", "/config/"),
+        ("LOG_LEVEL", "loud"),
+        ("MIGRATIONS_DIR", "/migrations"),
+        ("PGSSLMODE", "yes"),
+    ] {
+        let start = format!("{name}={value:?}: ");
+        let found = problems.iter().find(|p| p.starts_with(&start));
+        assert!(found.is_some_and(|p| p.len() > start.len()), "{start} not in {problems:?}");
+    }
+    assert_eq!(problems.len(), 7);
+}
+
+#[test]
+fn a_secret_is_never_part_of_a_report() {
+    for url in [
+        "postgres://proxy:ses/q9x@db/llm",
+        "postgres://proxy:12/q9x@db/llm",
+        "postgres://proxy:ses#q9x@db/llm",
+        "mysql://proxy:q9x@db/llm",
+        "postgres://proxy:sesame@db/llm?sslmode=q9x",
+        "q9x",
+    ] {
+        let given = Given { env: HashMap::from([("DATABASE_URL", url)]), ..Given::default() };
+        let error = Settings::read(&given).expect_err(url);
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("DATABASE_URL"), "{shown}");
+        assert!(!shown.contains("q9x"), "{url} shows in {shown}");
+    }
+    let shown = format!("{:?}", Settings::read(&with_env(&[])).unwrap());
+    assert!(!shown.contains("sesame"), "{shown}");
+}
+
+#[test]
+fn the_database_is_required() {
+    assert!(problems(&Given::default())[0].starts_with("DATABASE_URL: required"));
+}
+
+#[test]
+fn the_lease_never_outlives_the_ttl() {
+    let lock = Settings::read(&with_env(&[("LOCK_TTL", "10s")])).unwrap().lock;
+    assert_eq!(lock.lease, Duration::from_secs(10));
+    let both = with_env(&[("LOCK_TTL", "10s"), ("LOCK_LEASE", "20s")]);
+    assert_eq!(problems(&both), ["LOCK_LEASE=\"20s\": must not be longer than LOCK_TTL"]);
+}
+
+#[test]
+fn durations_take_the_units_of_the_contract() {
+    let any = parse::duration(Duration::ZERO, A_DAY);
+    assert_eq!(any("300"), Ok(Duration::from_secs(300)));
+    assert_eq!(any("300s"), Ok(Duration::from_secs(300)));
+    assert_eq!(any("5m"), Ok(Duration::from_secs(300)));
+    assert_eq!(any("1h"), Ok(Duration::from_secs(3600)));
+    assert_eq!(any("200ms"), Ok(Duration::from_millis(200)));
+    for wrong in ["", "s", "-1", "1.5s", "5 m", "25h", "99999999999999999999", "1d", "٣"] {
+        assert!(any(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_url_is_read_as_libpq_reads_it() {
+    let target = |url| database_url::from_url(url).unwrap();
+    let plain = target("postgresql://proxy:p%40ss@db:6432/llm?connect_timeout=3&sslpassword=x");
+    assert_eq!(plain.to_string(), "db:6432/llm as proxy");
+    assert_eq!(plain.ignored, ["connect_timeout", "sslpassword"]);
+    let url = "postgres://proxy:p%40ss@db/llm?sslpassword=x";
+    assert_eq!(database_url::secrets(url), ["p%40ss", "p@ss", "x"]);
+    let verified = target("postgres://u@db/llm?sslmode=require&sslrootcert=/ca.pem");
+    assert!(matches!(verified.options.get_ssl_mode(), sqlx::postgres::PgSslMode::VerifyCa));
+    assert_eq!(verified.root_certificate.as_deref(), Some("/ca.pem"));
+    let public = target("postgres://u@db/llm?sslmode=verify-full&sslrootcert=system");
+    assert_eq!(public.root_certificate, None);
+    let socket = target("postgres:///llm?user=u&host=/run/postgresql");
+    assert_eq!(socket.to_string(), "/run/postgresql/llm as u");
+    for wrong in ["postgres://u@db/llm?sslmode=allow", "postgres://u@db/llm?port=0"] {
+        assert!(database_url::from_url(wrong).is_err(), "{wrong}");
+    }
+}
