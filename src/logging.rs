@@ -1,0 +1,141 @@
+//! Log lines: one event a line on stdout, as JSON for machines or text for people.
+//!
+//! Promises that only this program's own lines and other libraries' warnings are
+//! written, whatever the level: at `trace` the AWS SDK would log requests with their
+//! headers, and the driver statements. And, should any text carry a known secret all
+//! the same, it is blanked before it leaves the process.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// What stands in place of a secret.
+const BLANK: &str = "***";
+/// Shorter secrets are not looked for: blanking them would blank half of every line.
+const SHORTEST_SECRET: usize = 4;
+
+/// Starts logging, for the rest of the process. Texts in `secrets` never appear.
+/// A second call is without effect.
+pub fn start(settings: LogSettings, secrets: Vec<String>) {
+    let is_json = is_json(settings);
+    let writer = Blanking::new(secrets);
+    let layer = if is_json {
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_target(false)
+            .with_writer(writer)
+            .boxed()
+    } else {
+        fmt::layer()
+            .compact()
+            .with_target(false)
+            .with_ansi(io::stdout().is_terminal())
+            .with_writer(writer)
+            .boxed()
+    };
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter(settings.level))).try_init();
+}
+
+/// The span of a whole run: once its field `owner` is recorded, every JSON line has
+/// it. People see the owner once, in the first line.
+pub fn run_span(settings: LogSettings) -> tracing::Span {
+    if is_json(settings) {
+        tracing::error_span!("run", owner = tracing::field::Empty)
+    } else {
+        tracing::Span::none()
+    }
+}
+
+fn is_json(settings: LogSettings) -> bool {
+    match settings.format {
+        Some(format) => format == LogFormat::Json,
+        None => !io::stdout().is_terminal(),
+    }
+}
+
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("llm_proxy_init", level)
+        // Refinery's and the SDK's own reports come through our errors.
+        .with_target("refinery_core", LevelFilter::OFF)
+        .with_target("aws_config", level.min(LevelFilter::ERROR))
+}
+
+/// Stdout without the secrets.
+#[derive(Debug, Clone)]
+struct Blanking(Arc<[String]>);
+
+impl Blanking {
+    fn new(secrets: Vec<String>) -> Self {
+        let as_in_json = |secret: &String| {
+            let quoted = serde_json::Value::from(secret.as_str()).to_string();
+            quoted.trim_matches('"').to_owned()
+        };
+        let mut all: Vec<String> =
+            secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
+        all.extend(all.iter().map(as_in_json).collect::<Vec<_>>());
+        // The longest first: one secret may contain another.
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        all.dedup();
+        Self(all.into())
+    }
+
+    fn blank(&self, line: &str) -> String {
+        self.0.iter().fold(line.to_owned(), |line, secret| line.replace(secret.as_str(), BLANK))
+    }
+}
+
+/// The formatter hands each line over in one piece.
+impl Write for Blanking {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stdout().write_all(self.blank(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Blanking {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_blanked_plain_and_as_json_has_them() {
+        let blanking = Blanking::new(vec!["open\"sesame".into(), "open".into(), "abc".into()]);
+        assert_eq!(blanking.blank("x open\"sesame y"), "x *** y");
+        assert_eq!(blanking.blank(r#"{"m":"open\"sesame"}"#), r#"{"m":"***"}"#);
+        assert_eq!(blanking.blank("abc open"), "abc ***");
+    }
+
+    #[test]
+    fn other_libraries_stay_below_their_warnings() {
+        let filter = filter(LevelFilter::TRACE);
+        assert!(filter.would_enable("llm_proxy_init::lock", &tracing::Level::TRACE));
+        assert!(filter.would_enable("sqlx::query", &tracing::Level::WARN));
+        assert!(!filter.would_enable("sqlx::query", &tracing::Level::INFO));
+        assert!(!filter.would_enable("aws_smithy_runtime", &tracing::Level::DEBUG));
+        assert!(!filter.would_enable("refinery_core::runner", &tracing::Level::ERROR));
+    }
+}
