@@ -1,0 +1,139 @@
+//! The lock's requests to DynamoDB: two conditional puts and a conditional delete.
+//!
+//! Promises that each changes the item only as its condition says, and that a
+//! refusal brings the present item with it (`ReturnValuesOnConditionCheckFailure`,
+//! Amazon DynamoDB API reference, `PutItem` and `DeleteItem`).
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::Error;
+use super::item::Item;
+use crate::aws::{self, Clients, Service};
+use crate::settings::LockSettings;
+
+/// One lock item's place.
+#[derive(Debug)]
+pub struct Store {
+    dynamodb: Service<Client>,
+    table: String,
+    id: String,
+}
+
+/// How a put ended.
+#[derive(Debug)]
+pub enum Put {
+    /// The item is ours now.
+    Done,
+    /// The condition did not hold; this is the item that stood there, if one did.
+    Refused(Option<Item>),
+}
+
+/// How a delete ended.
+#[derive(Debug)]
+pub enum Deleted {
+    /// The item is gone.
+    Done,
+    /// There was none: an earlier try's answer was lost, or it ran out.
+    WasGone,
+    /// Somebody else's item stands there and was left alone.
+    AnothersNow(Item),
+}
+
+impl Store {
+    /// The item that `settings` name.
+    pub fn new(clients: &Clients, settings: &LockSettings) -> Self {
+        Self { dynamodb: clients.dynamodb.clone(), table: settings.table.clone(), id: settings.id.clone() }
+    }
+
+    /// Puts `item` where there is none.
+    pub async fn put_if_absent(&self, item: &Item) -> Result<Put, Error> {
+        self.put(item, self.dynamodb.client.put_item().condition_expression("attribute_not_exists(lock_id)"))
+            .await
+    }
+
+    /// Puts `item` in place of the very item that was seen.
+    pub async fn put_instead_of(&self, seen: &Item, item: &Item) -> Result<Put, Error> {
+        let put = self.dynamodb.client.put_item();
+        let put = match &seen.holder {
+            Some(holder) => put
+                .condition_expression("#token = :token AND heartbeat = :heartbeat")
+                .expression_attribute_names("#token", "token")
+                .expression_attribute_values(":token", AttributeValue::S(holder.token.clone()))
+                .expression_attribute_values(":heartbeat", AttributeValue::N(holder.heartbeat.to_string())),
+            None => put
+                .condition_expression("expires_at = :expires_at AND attribute_not_exists(#token)")
+                .expression_attribute_names("#token", "token")
+                .expression_attribute_values(":expires_at", AttributeValue::N(seen.expires_at.to_string())),
+        };
+        self.put(item, put).await
+    }
+
+    async fn put(&self, item: &Item, put: PutItemFluentBuilder) -> Result<Put, Error> {
+        let sent = put
+            .table_name(&self.table)
+            .set_item(Some(item.to_attributes()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Put::Done),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                    self.present(refusal).map(Put::Refused)
+                }
+                _ => Err(self.failed("dynamodb:PutItem", &error)),
+            },
+        }
+    }
+
+    /// Deletes the item if it bears `token`.
+    pub async fn delete_if(&self, token: &str) -> Result<Deleted, Error> {
+        let sent = self
+            .dynamodb
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("lock_id", AttributeValue::S(self.id.clone()))
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", AttributeValue::S(token.to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Deleted::Done),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
+                    let present = self.present(refusal)?;
+                    Ok(present.map_or(Deleted::WasGone, Deleted::AnothersNow))
+                }
+                _ => Err(self.failed("dynamodb:DeleteItem", &error)),
+            },
+        }
+    }
+
+    /// The item that a refusal brought, if there was one.
+    fn present(&self, refusal: &ConditionalCheckFailedException) -> Result<Option<Item>, Error> {
+        let item = refusal.item.as_ref().filter(|attributes| !attributes.is_empty());
+        item.map(Item::from_attributes).transpose().map_err(|reason| Error::WrongItem {
+            table: self.table.clone(),
+            id: self.id.clone(),
+            reason,
+        })
+    }
+
+    fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let resource = format!("table {} in {}", self.table, self.dynamodb.place);
+        aws::Error::read(action, resource, error).into()
+    }
+}
