@@ -1,0 +1,88 @@
+//! The provider config: from an SSM parameter to the file that the proxy reads.
+//!
+//! Promises that the proxy never sees a file that it would refuse: a value is
+//! fetched decrypted, checked by the application's own rules ([`rules`]) and only
+//! then written ([`file`]), whole or not at all. On any error the old file stays.
+
+pub mod file;
+mod parameter;
+pub mod rules;
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+pub use file::Written;
+pub use parameter::fetch;
+use rules::Problem;
+
+use crate::aws;
+
+/// Why there is no new config file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The parameter could not be read.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// The parameter is no single text.
+    #[error("parameter {parameter} is a {found}; store the config as String or SecureString")]
+    WrongType {
+        /// The parameter.
+        parameter: String,
+        /// The type it has.
+        found: String,
+    },
+    /// The proxy would refuse this config.
+    #[error(
+        "the provider config in {parameter} is invalid and was not written: {}; \
+         correct the parameter and start the task again",
+        list(problems)
+    )]
+    Invalid {
+        /// The parameter, with its version.
+        parameter: String,
+        /// Everything that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// The file system refused.
+    #[error("can't {action} {path}: {source}; make the folder a volume that this user may write")]
+    Write {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A provider config that the proxy will accept.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    text: String,
+}
+
+impl ProviderConfig {
+    /// Accepts `text` if the proxy would.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong.
+    pub fn check(text: String, parameter: String) -> Result<Self, Error> {
+        let problems = rules::check(&text);
+        if problems.is_empty() { Ok(Self { text }) } else { Err(Error::Invalid { parameter, problems }) }
+    }
+
+    /// The file's content.
+    pub fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// The content's SHA-256, in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,26 @@
+//! The parameter in SSM: one decrypted read.
+
+use aws_sdk_ssm::types::ParameterType;
+
+use super::{Error, ProviderConfig};
+use crate::aws::{self, Clients};
+
+/// Fetches and checks the provider config.
+///
+/// `name` is what `GetParameter` takes: a name, `name:version`, `name:label` or an ARN
+/// (AWS Systems Manager API reference, `GetParameter`).
+///
+/// # Errors
+/// The call failed, the parameter is a list, or the proxy would refuse its value.
+pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Error> {
+    let sent = clients.ssm.client.get_parameter().name(name).with_decryption(true).send().await;
+    let answer = sent.map_err(|error| {
+        aws::Error::read("ssm:GetParameter", format!("{name} in {}", clients.ssm.place), &error)
+    })?;
+    let parameter = answer.parameter.unwrap_or_else(|| aws_sdk_ssm::types::Parameter::builder().build());
+    if let Some(found @ ParameterType::StringList) = &parameter.r#type {
+        return Err(Error::WrongType { parameter: name.into(), found: found.to_string() });
+    }
+    let version = parameter.version;
+    ProviderConfig::check(parameter.value.unwrap_or_default(), format!("{name} (version {version})"))
+}

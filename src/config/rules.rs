@@ -1,0 +1,234 @@
+//! The application's rules for `api_providers.yaml`: what it refuses at start, we
+//! refuse before it is written.
+//!
+//! Promises that every problem is reported in one go, each with its line, column,
+//! path and rule, and that unknown keys pass, as they do in the application.
+
+use std::fmt;
+
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+
+mod duration;
+
+/// One thing in a config that the application would refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1.
+    pub column: usize,
+    /// For example `apis.openai.base_url`; empty for the document as a whole.
+    pub path: String,
+    /// What must hold.
+    pub rule: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} column {}: ", self.line, self.column)?;
+        if !self.path.is_empty() {
+            write!(f, "{} ", self.path)?;
+        }
+        f.write_str(&self.rule)
+    }
+}
+
+/// Everything that the application would refuse in `text`; empty when it is valid.
+pub fn check(text: &str) -> Vec<Problem> {
+    let mut checker = Checker { problems: Vec::new() };
+    match MarkedYaml::load_from_str(text) {
+        Ok(documents) => match documents.first() {
+            Some(document) => checker.document(document),
+            None => checker.report_at((1, 1), "", "is empty: `apis` must name at least one provider"),
+        },
+        Err(error) => {
+            let at = error.marker();
+            checker.report_at((at.line(), at.col() + 1), "", &format!("is no valid YAML: {}", error.info()));
+        }
+    }
+    checker.problems
+}
+
+type Node<'a> = MarkedYaml<'a>;
+
+struct Checker {
+    problems: Vec<Problem>,
+}
+
+impl Checker {
+    fn document(&mut self, document: &Node<'_>) {
+        if !document.data.is_mapping() {
+            return self.report(document, "", "must be a mapping with the key `apis`");
+        }
+        let Some(apis) = get(document, "apis") else {
+            return self.report(document, "apis", "is missing: at least one provider is required");
+        };
+        let names = self.apis(apis);
+        let Some(default) = get(document, "default_api") else { return };
+        match text(default) {
+            Some(name) if name.is_empty() || names.iter().any(|known| known == name) => {}
+            Some(name) => {
+                let rule = format!("names {name:?}, which is not among apis: {}", names.join(", "));
+                self.report(default, "default_api", &rule);
+            }
+            None => self.string(default, "default_api"),
+        }
+    }
+
+    /// Checks every provider; returns their names.
+    fn apis(&mut self, apis: &Node<'_>) -> Vec<String> {
+        let Some(providers) = apis.data.as_mapping() else {
+            self.report(apis, "apis", "must be a mapping of names to providers");
+            return Vec::new();
+        };
+        if providers.is_empty() {
+            self.report(apis, "apis", "must name at least one provider");
+        }
+        let mut names = Vec::new();
+        for (key, provider) in providers {
+            let name = text(key).unwrap_or("?").to_owned();
+            self.provider(provider, &format!("apis.{name}"));
+            names.push(name);
+        }
+        names
+    }
+
+    fn provider(&mut self, provider: &Node<'_>, path: &str) {
+        if !provider.data.is_mapping() {
+            return self.report(provider, path, "must be a mapping");
+        }
+        for (key, check) in REQUIRED.iter().chain(OPTIONAL) {
+            let path = format!("{path}.{key}");
+            match get(provider, key) {
+                Some(value) => check(self, value, &path),
+                None if REQUIRED.iter().any(|(required, _)| required == key) => {
+                    self.report(provider, &path, "is required");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn string(&mut self, node: &Node<'_>, path: &str) {
+        if !node.data.is_value() {
+            self.report(node, path, "must be a string");
+        }
+    }
+
+    fn filled_string(&mut self, node: &Node<'_>, path: &str) {
+        self.string(node, path);
+        if node.data.is_null() || text(node) == Some("") {
+            self.report(node, path, "must not be empty");
+        }
+    }
+
+    fn strings(&mut self, node: &Node<'_>, path: &str) {
+        match node.data.as_vec() {
+            Some(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.string(item, &format!("{path}[{index}]"));
+                }
+            }
+            None if node.data.is_null() => {}
+            None => self.report(node, path, "must be a list of strings"),
+        }
+    }
+
+    fn filled_strings(&mut self, node: &Node<'_>, path: &str) {
+        self.strings(node, path);
+        if node.data.is_null() || node.data.as_vec().is_some_and(Vec::is_empty) {
+            self.report(node, path, "must have at least one entry");
+        }
+    }
+
+    fn whitelist(&mut self, node: &Node<'_>, path: &str) {
+        match node.data.as_mapping() {
+            Some(lists) => {
+                for (key, list) in lists {
+                    self.strings(list, &format!("{path}.{}", text(key).unwrap_or("?")));
+                }
+            }
+            None if node.data.is_null() => {}
+            None => self.report(node, path, "must be a mapping of names to lists of strings"),
+        }
+    }
+
+    fn timeouts(&mut self, node: &Node<'_>, path: &str) {
+        const KEYS: &[&str] = &["request", "response_header", "idle_connection", "flush_interval"];
+        self.members(node, path, KEYS, |checker, value, path| {
+            if !text(value).is_some_and(duration::is_valid) {
+                checker.report(value, path, "must be a Go duration such as 120s, 10ms or 1m30s");
+            }
+        });
+    }
+
+    fn connection(&mut self, node: &Node<'_>, path: &str) {
+        const KEYS: &[&str] = &["max_idle_conns", "max_idle_conns_per_host"];
+        self.members(node, path, KEYS, |checker, value, path| {
+            if !value.data.is_integer() {
+                checker.report(value, path, "must be an integer");
+            }
+        });
+    }
+
+    /// Checks those of `keys` that an optional mapping has; a null is as good as absent.
+    fn members(
+        &mut self,
+        node: &Node<'_>,
+        path: &str,
+        keys: &[&str],
+        check: impl Fn(&mut Self, &Node<'_>, &str),
+    ) {
+        if node.data.is_null() {
+            return;
+        }
+        if !node.data.is_mapping() {
+            return self.report(node, path, "must be a mapping");
+        }
+        for key in keys {
+            if let Some(value) = get(node, key).filter(|value| !value.data.is_null()) {
+                check(self, value, &format!("{path}.{key}"));
+            }
+        }
+    }
+
+    fn report(&mut self, node: &Node<'_>, path: &str, rule: &str) {
+        let start = node.span.start;
+        self.report_at((start.line(), start.col() + 1), path, rule);
+    }
+
+    fn report_at(&mut self, (line, column): (usize, usize), path: &str, rule: &str) {
+        self.problems.push(Problem { line, column, path: path.into(), rule: rule.into() });
+    }
+}
+
+type Check = fn(&mut Checker, &Node<'_>, &str);
+
+const REQUIRED: &[(&str, Check)] = &[
+    ("base_url", |checker, node, path| checker.filled_string(node, path)),
+    ("allowed_endpoints", |checker, node, path| checker.filled_strings(node, path)),
+    ("allowed_methods", |checker, node, path| checker.filled_strings(node, path)),
+];
+
+const OPTIONAL: &[(&str, Check)] = &[
+    ("timeouts", |checker, node, path| checker.timeouts(node, path)),
+    ("connection", |checker, node, path| checker.connection(node, path)),
+    ("param_whitelist", |checker, node, path| checker.whitelist(node, path)),
+    ("allowed_origins", |checker, node, path| checker.strings(node, path)),
+    ("required_headers", |checker, node, path| checker.strings(node, path)),
+];
+
+fn get<'a, 'input>(mapping: &'a Node<'input>, key: &str) -> Option<&'a Node<'input>> {
+    let found = mapping.data.as_mapping()?.iter().find(|(name, _)| text(name) == Some(key));
+    found.map(|(_, value)| value)
+}
+
+fn text<'a>(node: &'a Node<'_>) -> Option<&'a str> {
+    match &node.data {
+        YamlData::Value(Scalar::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

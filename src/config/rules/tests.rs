@@ -1,0 +1,83 @@
+use super::check;
+
+const VALID: &str = "
+default_api: openai
+apis:
+  openai:
+    base_url: https://api.openai.com
+    allowed_endpoints: [/v1/chat/completions, /v1/models]
+    allowed_methods: [GET, POST]
+    timeouts: {request: 120s, flush_interval: 10ms}
+    connection: {max_idle_conns: 100}
+    param_whitelist: {model: [gpt-4o, 'o*']}
+    something_new: {the: [application, ignores]}
+";
+
+fn problems(text: &str) -> Vec<String> {
+    check(text).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_valid_config_has_no_problems() {
+    assert_eq!(problems(VALID), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_application_refuses_is_refused_with_place_and_path() {
+    for (old, new, problem) in [
+        ("base_url: https://api.openai.com", "x: y", "line 5 column 5: apis.openai.base_url is required"),
+        ("https://api.openai.com", "''", "line 5 column 15: apis.openai.base_url must not be empty"),
+        ("[GET, POST]", "[]", "line 7 column 22: apis.openai.allowed_methods must have at least one entry"),
+        ("[GET, POST]", "GET", "line 7 column 22: apis.openai.allowed_methods must be a list of strings"),
+        (
+            "[/v1/chat/completions, /v1/models]",
+            "[{a: b}]",
+            "line 6 column 25: apis.openai.allowed_endpoints[0] must be a string",
+        ),
+        (
+            "default_api: openai",
+            "default_api: claude",
+            "line 2 column 14: default_api names \"claude\", which is not among apis: openai",
+        ),
+        (
+            "request: 120s",
+            "request: 120",
+            "line 8 column 25: apis.openai.timeouts.request must be a Go duration such as 120s, 10ms or 1m30s",
+        ),
+        (
+            "max_idle_conns: 100",
+            "max_idle_conns: many",
+            "line 9 column 34: apis.openai.connection.max_idle_conns must be an integer",
+        ),
+        (
+            "[gpt-4o, 'o*']",
+            "gpt-4o",
+            "line 10 column 30: apis.openai.param_whitelist.model must be a list of strings",
+        ),
+    ] {
+        assert!(VALID.contains(old));
+        assert_eq!(problems(&VALID.replace(old, new)), [problem]);
+    }
+}
+
+#[test]
+fn a_config_without_providers_is_refused() {
+    for text in ["", "# nothing", "apis: {}", "apis:", "[]", "just text", "default_api: x"] {
+        assert!(!problems(text).is_empty(), "{text:?} passed");
+    }
+}
+
+#[test]
+fn broken_yaml_is_refused_where_it_breaks() {
+    let found = problems("apis:\n  openai: [unclosed\n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("is no valid YAML"), "{found:?}");
+    let twice = problems("apis: {}\napis: {}\n");
+    assert!(twice[0].contains("is no valid YAML"), "{twice:?}");
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let found = problems("apis:\n  a: {base_url: ''}\n  b: 7\n");
+    assert_eq!(found.len(), 4, "{found:?}");
+}
