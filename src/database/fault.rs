@@ -1,0 +1,134 @@
+//! What goes wrong while connecting, and whether trying again can mend it.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::settings::DatabaseTarget;
+use crate::wording;
+
+/// Why there is no database session.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The root certificate file is not there.
+    #[error("can't read the root certificate {path}: {source}; correct sslrootcert or put the file there")]
+    RootCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The server refuses this role or its password.
+    #[error(
+        "{target} refuses to log us in: {detail} (SQLSTATE {sqlstate}); check user, password and pg_hba.conf"
+    )]
+    Refused {
+        /// Host, database and role.
+        target: String,
+        /// What the server said.
+        detail: String,
+        /// Its code.
+        sqlstate: String,
+    },
+    /// The server has no such database.
+    #[error("connecting to {target}: {detail} (SQLSTATE 3D000); create the database or correct its name")]
+    NoDatabase {
+        /// Host, database and role.
+        target: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// TLS failed.
+    #[error(
+        "connecting to {target} over TLS: {detail}; check sslmode and sslrootcert against the server's certificate"
+    )]
+    Tls {
+        /// Host, database and role.
+        target: String,
+        /// What TLS said.
+        detail: String,
+    },
+    /// The server answers, but not as one that can be worked with.
+    #[error(
+        "connecting to {target}: {detail} (SQLSTATE {sqlstate}); check that it is a PostgreSQL server without restrictions on sessions"
+    )]
+    Unusable {
+        /// Host, database and role.
+        target: String,
+        /// What the server said.
+        detail: String,
+        /// Its code.
+        sqlstate: String,
+    },
+    /// No session within the time allowed.
+    #[error(
+        "can't reach {target}, tried for {tried:?}: {detail}; check that it runs, its host and port, \
+         security groups, and DB_CONNECT_TIMEOUT if it takes longer to wake"
+    )]
+    Unreachable {
+        /// Host, database and role.
+        target: String,
+        /// How long we tried.
+        tried: Duration,
+        /// The last try's error.
+        detail: String,
+    },
+}
+
+/// The SQLSTATE of a server's error.
+pub fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
+/// Whether a later try may succeed: the network, or a server that is starting,
+/// stopping or full (PostgreSQL documentation, "PostgreSQL Error Codes").
+pub fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => !is_certificate_fault(error),
+        sqlx::Error::Database(_) => {
+            matches!(sqlstate(error).as_deref(), Some("57P03" | "57P02" | "57P01" | "53300"))
+        }
+        _ => false,
+    }
+}
+
+/// The handshake reports a certificate that does not verify as invalid data.
+fn is_certificate_fault(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData)
+}
+
+/// Tells what kind of trouble a try to connect met.
+pub fn classify(error: &sqlx::Error, target: &DatabaseTarget, tried: Duration) -> Error {
+    let target = target.to_string();
+    let detail = match error.as_database_error() {
+        Some(answer) => answer.message().to_owned(),
+        None => wording::chain(error),
+    };
+    match sqlstate(error).as_deref() {
+        Some(code @ ("28P01" | "28000" | "42501")) => {
+            Error::Refused { target, detail, sqlstate: code.to_owned() }
+        }
+        Some("3D000") => Error::NoDatabase { target, detail },
+        Some(code) if !is_passing(error) => Error::Unusable { target, detail, sqlstate: code.to_owned() },
+        None if matches!(error, sqlx::Error::Tls(_)) || is_certificate_fault(error) => {
+            Error::Tls { target, detail }
+        }
+        _ => Error::Unreachable { target, tried: whole_millis(tried), detail },
+    }
+}
+
+/// No session within the time allowed; `last` is what the last completed try met.
+pub fn timed_out(last: Option<&sqlx::Error>, target: &DatabaseTarget, tried: Duration) -> Error {
+    match last {
+        Some(error) => classify(error, target, tried),
+        None => Error::Unreachable {
+            target: target.to_string(),
+            tried: whole_millis(tried),
+            detail: "no answer".into(),
+        },
+    }
+}
+
+fn whole_millis(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
