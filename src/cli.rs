@@ -1,0 +1,87 @@
+//! The command line: one flag for each setting, built from the settings' own table.
+//!
+//! Promises that `--help` shows every setting with its environment variable and its
+//! default, and that flags only carry raw texts: checking them is the settings' work.
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::settings::{Source, table};
+
+const ABOUT: &str = "Prepares a task before llm-proxy starts: takes the lock, writes the provider \
+    config, migrates the database, releases the lock.";
+
+const AFTER: &str = "\
+Durations: 300, 300s, 5m, 500ms. An empty environment variable counts as unset; a flag wins.
+AWS region, credentials and endpoints come from the SDK's own variables (AWS_REGION,
+AWS_ENDPOINT_URL, ...). Prefer DATABASE_URL to --database-url: a process's arguments are public.
+
+Exit codes:
+    0  done
+    1  a migration failed and was rolled back
+   64  bad usage or settings
+   65  the provider config is invalid
+   69  DynamoDB, SSM or PostgreSQL can't be reached
+   70  a bug of this program
+   73  the config file can't be written
+   75  gave up waiting for the lock
+   77  permission denied or credentials missing
+   78  the lock table, the parameter or the database doesn't exist or has the wrong shape
+  130  stopped by SIGINT, in good order
+  143  stopped by SIGTERM, in good order";
+
+/// The command with all its flags.
+pub fn command() -> Command {
+    let command = Command::new("llm-proxy-init")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .max_term_width(100);
+    table::ALL.iter().fold(command, |command, setting| {
+        let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+        command.arg(
+            Arg::new(setting.flag)
+                .long(setting.flag)
+                .value_name(setting.value)
+                .help_heading(setting.group)
+                .help(format!("{}\n[env: {}]{default}", setting.help, setting.env)),
+        )
+    })
+}
+
+/// The flags that were given, and the process's environment.
+#[derive(Debug)]
+pub struct CommandLine(pub ArgMatches);
+
+impl Source for CommandLine {
+    fn flag(&self, name: &str) -> Option<String> {
+        self.0.get_one::<String>(name).cloned()
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_setting_with_variable_and_default() {
+        let help = command().render_long_help().to_string();
+        let words: Vec<&str> = help.split_whitespace().collect();
+        let help = words.join(" ");
+        for setting in table::ALL {
+            assert!(help.contains(&format!("--{} <{}>", setting.flag, setting.value)), "{}", setting.flag);
+            assert!(help.contains(&format!("[env: {}]", setting.env)), "{}", setting.env);
+            if let Some(default) = setting.default {
+                assert!(help.contains(&format!("[default: {default}]")), "{default}");
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The init container of llm-proxy: lock, provider config, migrations, release.
+//!
+//! [`sequence`] is the job from top to bottom; each other module keeps one promise,
+//! stated in its first paragraph. Data flows one way: settings, clients, steps,
+//! report.
+
+#![forbid(unsafe_code)]
+
+pub mod aws;
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod error;
+pub mod exit;
+pub mod lock;
+pub mod logging;
+pub mod migrate;
+pub mod owner;
+pub mod report;
+pub mod sequence;
+pub mod settings;
+pub mod stop;
+pub mod wording;

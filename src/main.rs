@@ -1,0 +1,65 @@
+//! Parse, run, map the outcome to an exit code.
+
+#![forbid(unsafe_code)]
+
+use std::process;
+
+use llm_proxy_init::cli::{self, CommandLine};
+use llm_proxy_init::error::Error;
+use llm_proxy_init::exit::ExitCode;
+use llm_proxy_init::report::Report;
+use llm_proxy_init::settings::{LogSettings, Settings, secrets};
+use llm_proxy_init::stop::Stop;
+use llm_proxy_init::{logging, owner, sequence};
+
+fn main() -> process::ExitCode {
+    let command_line = match cli::command().try_get_matches() {
+        Ok(matches) => CommandLine(matches),
+        Err(answer) => return answer_without_running(&answer),
+    };
+    let log = LogSettings::read(&command_line).unwrap_or_default();
+    logging::start(log, secrets(&command_line));
+    exit_by_table_on_panic();
+    let _run = logging::run_span(log).entered();
+
+    match run(&command_line) {
+        Ok(report) => {
+            report.log();
+            ExitCode::Done.into()
+        }
+        Err(error) => {
+            let code = ExitCode::from(&error);
+            tracing::error!(step = error.step(), exit_code = code.code(), "{error}");
+            code.into()
+        }
+    }
+}
+
+fn run(command_line: &CommandLine) -> Result<Report, Error> {
+    let settings = Settings::read(command_line)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::Runtime)?.block_on(async {
+        let stop = Stop::on_signals().map_err(Error::Runtime)?;
+        let owner = owner::name(settings.task_metadata_uri.as_deref()).await;
+        tracing::Span::current().record("owner", &owner);
+        tracing::info!(step = "start", version = env!("CARGO_PKG_VERSION"), "starting as {owner}");
+        sequence::run(&settings, owner, &stop).await
+    })
+}
+
+/// `--help` and `--version` are answers; anything else that ends parsing is misuse.
+fn answer_without_running(answer: &clap::Error) -> process::ExitCode {
+    let printed = answer.print();
+    match (answer.use_stderr(), printed) {
+        (false, Ok(())) => ExitCode::Done.into(),
+        _ => ExitCode::Usage.into(),
+    }
+}
+
+/// A panic is a bug of ours and says so, in the log and by its code.
+fn exit_by_table_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(step = "bug", exit_code = ExitCode::Software.code(), "{panic}; report this as a bug");
+        process::exit(ExitCode::Software.code().into());
+    }));
+}
