@@ -1,0 +1,186 @@
+//! A throw-away PostgreSQL server: made by initdb in a temporary folder, with
+//! passwords and TLS switched on, so that both can be tested for real.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use crate::keeper::{Ids, Keeper};
+use crate::tls::Certificates;
+use crate::{Result, home, install};
+
+const SUPERUSER: &str = "postgres";
+const PASSWORD: &str = "the-superusers-own";
+
+/// A server that can be started and stopped.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    folder: PathBuf,
+    ids: Option<Ids>,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    /// Its certificate's authority, and another one.
+    pub certificates: Certificates,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+impl Postgres {
+    /// Makes a server that does not run yet.
+    ///
+    /// # Errors
+    /// The programs can be neither found nor installed, or initdb fails.
+    pub fn create() -> Result<Self> {
+        let programs = install::postgres_programs()?;
+        let folder = home::temporary("postgres")?;
+        let ids = if install::is_root() { Some(unprivileged_user()?) } else { None };
+        let certificates = Certificates::make(&folder)?;
+        let password = folder.join("password");
+        fs::write(&password, PASSWORD)?;
+        own_all(&folder, ids)?;
+        let server =
+            Self { programs, folder, ids, port: home::free_port()?, certificates, keeper: Mutex::default() };
+        server.initdb(&password)?;
+        Ok(server)
+    }
+
+    fn initdb(&self, password: &Path) -> Result<()> {
+        let mut initdb = Command::new(self.programs.join("initdb"));
+        initdb.args([
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--username",
+            SUPERUSER,
+        ]);
+        initdb.arg("--pwfile").arg(password).arg("--pgdata").arg(self.folder.join("data"));
+        initdb.current_dir("/").env("LC_ALL", "C");
+        if let Some((user, group)) = self.ids {
+            std::os::unix::process::CommandExt::gid(
+                std::os::unix::process::CommandExt::uid(&mut initdb, user),
+                group,
+            );
+        }
+        let said = initdb.output()?;
+        if said.status.success() {
+            return Ok(());
+        }
+        Err(format!("initdb failed: {}", String::from_utf8_lossy(&said.stderr)).into())
+    }
+
+    /// Starts the server and waits until it takes connections.
+    ///
+    /// # Errors
+    /// It does not come up; its log is in the message.
+    pub fn start(&self) -> Result<()> {
+        let path = |path: PathBuf| path.to_string_lossy().into_owned();
+        let (program, data) = (path(self.programs.join("postgres")), path(self.folder.join("data")));
+        let (certificate, key) = self.certificates.of_server(&self.folder);
+        let settings = [
+            format!("port={}", self.port),
+            "listen_addresses=127.0.0.1".into(),
+            format!("unix_socket_directories={}", self.folder.display()),
+            "ssl=on".into(),
+            format!("ssl_cert_file={}", certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+            "log_connections=on".into(),
+            "max_connections=300".into(),
+            // Nothing here needs to outlive a crash of the machine.
+            "fsync=off".into(),
+            "full_page_writes=off".into(),
+        ];
+        let mut command = vec![program.as_str(), "-D", &data];
+        command.extend(settings.iter().flat_map(|setting| ["-c", setting]));
+        let keeper = Keeper::start(&command, &self.folder, "INT", self.ids)?;
+        keeper.wait_until(|| keeper.log().contains("ready to accept connections"))?;
+        *self.keeper.lock().map_err(|_| "poisoned")? = Some(keeper);
+        Ok(())
+    }
+
+    /// Stops the server; it can be started again.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn stop(&self) -> Result<()> {
+        let keep = self.folder.join("keep");
+        fs::write(&keep, "")?;
+        drop(self.keeper.lock().map_err(|_| "poisoned")?.take());
+        fs::remove_file(keep)?;
+        Ok(())
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        self.keeper.lock().ok().and_then(|keeper| keeper.as_ref().map(Keeper::log)).unwrap_or_default()
+    }
+
+    /// Connects as superuser.
+    ///
+    /// # Errors
+    /// Those of the driver.
+    pub async fn connect(&self, database: &str) -> Result<PgConnection> {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(self.port)
+            .username(SUPERUSER)
+            .password(PASSWORD)
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
+            .disable_statement_logging();
+        Ok(options.connect().await?)
+    }
+
+    /// Creates a role that may log in and a database that it owns, both called `name`.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn create_database(&self, name: &str, password: &str) -> Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        for statement in [
+            format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'"),
+            format!("CREATE DATABASE {name} OWNER {name}"),
+        ] {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // The keeper removes the folder; a server that never ran has none.
+        if let Ok(keeper) = self.keeper.get_mut()
+            && keeper.take().is_none()
+        {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A user that is not root, by preference the one made for the server.
+fn unprivileged_user() -> Result<Ids> {
+    let users = fs::read_to_string("/etc/passwd")?;
+    let ids = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody")).ok_or_else(|| "no user but root to run PostgreSQL as".into())
+}
+
+fn own_all(folder: &Path, ids: Option<Ids>) -> Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    let Some((user, group)) = ids else { return Ok(()) };
+    chown(folder, Some(user), Some(group))?;
+    for entry in fs::read_dir(folder)? {
+        chown(entry?.path(), Some(user), Some(group))?;
+    }
+    Ok(())
+}
