@@ -1,0 +1,112 @@
+//! The provider config: what is refused, and that the old file then stays.
+
+use std::fs;
+
+use aws_sdk_ssm::types::ParameterType;
+use testbed::{Finished, PROVIDERS, Result, World};
+
+use super::{assert_code, assert_fails, world};
+
+const PARAMETER: &str = "/llm-proxy/api-providers";
+const OLD: &str = "# the old file\n";
+
+/// A run over an old file, which must stay, and before any migration.
+async fn refused(world: &World<'_>, variables: &[(&str, &str)]) -> Result<Finished> {
+    fs::write(world.config_file(), OLD)?;
+    let init = variables.iter().fold(world.init(), |init, (name, value)| init.env(name, value));
+    let run = init.run().await?;
+    assert_eq!(fs::read_to_string(world.config_file())?, OLD, "{}", run.output());
+    assert_eq!(fs::read_dir(world.config_folder())?.count(), 1, "nothing is left beside it");
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut world.connect().await?).await?;
+    assert_eq!(tables, 0, "it went on to the database: {}", run.output());
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(run)
+}
+
+#[tokio::test]
+async fn a_config_that_the_proxy_would_refuse_is_not_written() -> Result<()> {
+    let world = world().await?;
+    let invalid = PROVIDERS.replace("default_api: openai", "default_api: mistral").replace("[POST]", "[]");
+    world.account.put_parameter(PARAMETER, ParameterType::String, &invalid).await?;
+    let run = refused(&world, &[]).await?;
+    let places =
+        ["line 2 column 14: default_api names \"mistral\"", "apis.anthropic.allowed_methods must have"];
+    assert_fails(&run, 65, &[PARAMETER, "version 2", places[0], places[1]]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn text_that_is_no_yaml_is_not_written() -> Result<()> {
+    let world = world().await?;
+    world.account.put_parameter(PARAMETER, ParameterType::String, "apis: [unclosed").await?;
+    assert_fails(&refused(&world, &[]).await?, 65, &["is no valid YAML"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_parameter_that_does_not_exist_is_named() -> Result<()> {
+    let world = world().await?;
+    let run = refused(&world, &[("CONFIG_PARAMETER", "/llm-proxy/nothing-here")]).await?;
+    assert_fails(&run, 78, &["ssm:GetParameter", "/llm-proxy/nothing-here", "eu-west-1", "create it"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_exist_is_named() -> Result<()> {
+    let world = world().await?;
+    let run = refused(&world, &[("CONFIG_PARAMETER", "/llm-proxy/api-providers:99")]).await?;
+    assert_fails(&run, 78, &["/llm-proxy/api-providers:99"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_is_refused() -> Result<()> {
+    let world = world().await?;
+    world.account.put_parameter("/llm-proxy/list", ParameterType::StringList, "a,b").await?;
+    let run = refused(&world, &[("CONFIG_PARAMETER", "/llm-proxy/list")]).await?;
+    assert_fails(&run, 78, &["/llm-proxy/list", "StringList", "SecureString"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_older_version_can_be_chosen() -> Result<()> {
+    let world = world().await?;
+    world.account.put_parameter(PARAMETER, ParameterType::String, "not: valid").await?;
+    let run = world.init().env("CONFIG_PARAMETER", "/llm-proxy/api-providers:1").run().await?;
+    assert_code(&run, 0);
+    assert_eq!(fs::read_to_string(world.config_file())?, PROVIDERS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_named() -> Result<()> {
+    let world = world().await?;
+    let path = world.config_folder().join("missing/api_providers.yaml");
+    let run = world.init().env("CONFIG_PATH", &path).run().await?;
+    assert_fails(&run, 73, &["missing/", "volume"]);
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_folder_in_the_files_place_is_left_there() -> Result<()> {
+    let world = world().await?;
+    fs::create_dir(world.config_file())?;
+    fs::write(world.config_file().join("inside"), OLD)?;
+    assert_fails(&world.init().run().await?, 73, &["can't replace", "api_providers.yaml"]);
+    assert_eq!(fs::read_to_string(world.config_file().join("inside"))?, OLD);
+    assert_eq!(fs::read_dir(world.config_folder())?.count(), 1, "no temporary file is left");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_only_folder_is_named_and_nothing_is_migrated() -> Result<()> {
+    let world = world().await?;
+    let run = world.init_with_read_only_config_folder()?.run().await?;
+    assert_fails(&run, 73, &["can't write", &world.config_folder().to_string_lossy()]);
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut world.connect().await?).await?;
+    assert_eq!(tables, 0);
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The database connection: addresses, TLS, patience and refusals.
+
+use testbed::{Finished, Postgres, Result, Testbed};
+
+use super::{assert_code, assert_fails, world};
+
+#[tokio::test]
+async fn libpqs_variables_stand_in_for_the_url() -> Result<()> {
+    let world = world().await?;
+    let init = world.init().without("DATABASE_URL").env("PGHOST", "127.0.0.1");
+    let init = init.env("PGPORT", world.testbed.postgres.port.to_string());
+    let init = init.env("PGUSER", &world.database).env("PGDATABASE", &world.database);
+    assert_code(&init.env("PGPASSWORD", &world.password).run().await?, 0);
+    Ok(())
+}
+
+/// Runs with the given query; also returns whether the server saw TLS.
+async fn with_query(query: &str, host: &str) -> Result<(Finished, bool)> {
+    let world = world().await?;
+    let url = world.database_url(query).replace("127.0.0.1", host);
+    let run = world.init().env("DATABASE_URL", url).env("DB_CONNECT_TIMEOUT", "20s").run().await?;
+    let log = world.testbed.postgres.log();
+    let session = format!("user={0} database={0} application_name=llm-proxy-init/", world.database);
+    let encrypted = log.lines().any(|line| line.contains(&session) && line.contains("SSL enabled"));
+    Ok((run, encrypted))
+}
+
+#[tokio::test]
+async fn each_sslmode_connects_as_it_says() -> Result<()> {
+    let ca = Testbed::shared().postgres.certificates.authority.display();
+    for (query, host, encrypted) in [
+        ("?sslmode=disable".to_owned(), "127.0.0.1", false),
+        ("?sslmode=prefer".to_owned(), "127.0.0.1", true),
+        ("?sslmode=require".to_owned(), "127.0.0.1", true),
+        (format!("?sslmode=verify-ca&sslrootcert={ca}"), "localhost", true),
+        (format!("?sslmode=verify-full&sslrootcert={ca}"), "127.0.0.1", true),
+    ] {
+        let (run, was_encrypted) = with_query(&query, host).await?;
+        assert_code(&run, 0);
+        assert_eq!(was_encrypted, encrypted, "{query}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_verify_is_refused_at_once() -> Result<()> {
+    let certificates = &Testbed::shared().postgres.certificates;
+    let (ca, stranger) = (certificates.authority.display(), certificates.stranger.display());
+    for (query, host) in [
+        (format!("?sslmode=verify-full&sslrootcert={stranger}"), "127.0.0.1"),
+        (format!("?sslmode=verify-ca&sslrootcert={stranger}"), "127.0.0.1"),
+        (format!("?sslmode=require&sslrootcert={stranger}"), "127.0.0.1"),
+        ("?sslmode=verify-full".to_owned(), "127.0.0.1"),
+        (format!("?sslmode=verify-full&sslrootcert={ca}"), "localhost"),
+    ] {
+        let (run, _) = with_query(&query, host).await?;
+        assert_fails(&run, 69, &["TLS", "certificate", "sslrootcert"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_root_certificate_that_is_missing_is_named() -> Result<()> {
+    let (run, _) = with_query("?sslmode=verify-full&sslrootcert=/no/such/ca.pem", "127.0.0.1").await?;
+    assert_fails(&run, 64, &["/no/such/ca.pem"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_tried_again() -> Result<()> {
+    let world = world().await?;
+    let wrong = world.database_url("").replace(&world.password, "wrong");
+    let run = world.init().env("DATABASE_URL", wrong).env("LOG_LEVEL", "debug").run().await?;
+    assert_fails(&run, 77, &["28P01", &world.database, "127.0.0.1"]);
+    assert!(!run.output().contains("is not ready"), "{}", run.output());
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_database_is_not_tried_again() -> Result<()> {
+    let world = world().await?;
+    let url = world.database_url("");
+    let wrong = url.replace(&format!("/{}", world.database), "/no_such_database");
+    let wrong = wrong.replacen("/no_such_database:", &format!("/{}:", world.database), 1);
+    let run = world.init().env("DATABASE_URL", wrong).env("LOG_LEVEL", "debug").run().await?;
+    assert_fails(&run, 78, &["no_such_database", "3D000"]);
+    assert!(!run.output().contains("is not ready"), "{}", run.output());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_out_of_reach_is_given_up_in_time() -> Result<()> {
+    let world = world().await?;
+    let init = world.init().env("DATABASE_URL", "postgres://u:sesame@127.0.0.1:1/db");
+    let run = init.env("DB_CONNECT_TIMEOUT", "1s").run().await?;
+    assert_fails(&run, 69, &["127.0.0.1:1", "refused", "DB_CONNECT_TIMEOUT"]);
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_comes_up_later_is_waited_for() -> Result<()> {
+    let world = world().await?;
+    let late = Postgres::create()?;
+    late.start()?;
+    late.create_database(&world.database, &world.password).await?;
+    late.stop()?;
+    let port = |port: u16| format!(":{port}/");
+    let url = world.database_url("").replace(&port(world.testbed.postgres.port), &port(late.port));
+    let mut run = world.init().env("DATABASE_URL", url).env("LOG_LEVEL", "debug").start()?;
+    run.wait_for("is not ready").await?;
+    late.start()?;
+    let run = run.finish().await?;
+    assert_code(&run, 0);
+    Ok(())
+}

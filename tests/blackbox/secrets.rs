@@ -1,0 +1,62 @@
+//! Secrets appear in no output, at no level, however a run ends.
+
+use testbed::{Finished, Init, Result, World};
+
+use super::{assert_code, world};
+
+/// Runs at the loudest level and looks for every secret in everything written.
+async fn assert_silent(world: &World<'_>, init: Init, code: i32) -> Result<()> {
+    let run: Finished =
+        init.env("LOG_LEVEL", "trace").env("AWS_SESSION_TOKEN", "the-session-token").run().await?;
+    assert_code(&run, code);
+    for secret in [world.password.as_str(), "wJalrXUtnFEMI", "the-session-token"] {
+        assert!(!run.output().contains(secret), "{secret} shows in {}", run.output());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_run_that_succeeds() -> Result<()> {
+    let world = world().await?;
+    assert_silent(&world, world.init(), 0).await
+}
+
+#[tokio::test]
+async fn after_a_wrong_password() -> Result<()> {
+    let world = world().await?;
+    let wrong = world.database_url("").replace(":s3same", ":wrong-s3same");
+    assert_silent(&world, world.init().env("DATABASE_URL", wrong), 77).await
+}
+
+#[tokio::test]
+async fn when_the_url_is_malformed_around_the_password() -> Result<()> {
+    let world = world().await?;
+    let (name, password) = (&world.database, &world.password);
+    for url in [
+        format!("postgres://{name}:{password}@127.0.0.1:none/{name}"),
+        format!("postgres://{name}:1/{password}@127.0.0.1/{name}"),
+        format!("postgres://{name}:{password}"),
+        format!("{name}:{password}@127.0.0.1/{name}"),
+        format!("postgres://{name}:{password}@127.0.0.1/{name}?sslmode=never"),
+    ] {
+        assert_silent(&world, world.init().env("DATABASE_URL", url), 64).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_a_parameter_of_the_url_is_unknown() -> Result<()> {
+    let world = world().await?;
+    let url = world.database_url(&format!("?sslpassword={}", world.password));
+    assert_silent(&world, world.init().env("DATABASE_URL", url), 0).await
+}
+
+#[tokio::test]
+async fn when_the_password_comes_from_libpqs_variables() -> Result<()> {
+    let world = world().await?;
+    let init =
+        world.init().without("DATABASE_URL").env("PGHOST", "127.0.0.1").env("PGPASSWORD", &world.password);
+    let init = init.env("PGPORT", world.testbed.postgres.port.to_string());
+    let init = init.env("PGUSER", &world.database).env("PGDATABASE", "no_such_database");
+    assert_silent(&world, init, 78).await
+}

@@ -1,0 +1,91 @@
+//! Stopping: SIGTERM and SIGINT, while waiting and while migrating.
+
+use sqlx::postgres::PgConnection;
+use testbed::{Result, Running, Signal, World};
+
+use super::{assert_fails, execute, goose_ledger, line_of, world};
+
+/// Starts a run that waits for a lock which somebody else keeps.
+async fn waiting(world: &World<'_>) -> Result<Running> {
+    world.account.put_script_lock(3_600).await?;
+    let mut run = world.init().start()?;
+    run.wait_for("waiting for lock").await?;
+    Ok(run)
+}
+
+#[tokio::test]
+async fn sigterm_while_waiting_ends_at_once_and_touches_nothing() -> Result<()> {
+    let world = world().await?;
+    let run = waiting(&world).await?;
+    let before = world.account.lock_item().await?;
+    run.signal(Signal::Terminate).await?;
+    assert_fails(&run.finish().await?, 143, &["SIGTERM"]);
+    assert_eq!(world.account.lock_item().await?, before);
+    assert!(!world.config_file().exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn sigint_while_waiting_ends_with_its_own_code() -> Result<()> {
+    let world = world().await?;
+    let run = waiting(&world).await?;
+    run.signal(Signal::Interrupt).await?;
+    assert_fails(&run.finish().await?, 130, &["SIGINT"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn sigterm_while_migrating_rolls_back_and_releases() -> Result<()> {
+    stopped_while_migrating(Signal::Terminate, 143).await
+}
+
+#[tokio::test]
+async fn sigint_while_migrating_rolls_back_and_releases() -> Result<()> {
+    stopped_while_migrating(Signal::Interrupt, 130).await
+}
+
+/// Version 4 has added its column and waits inside its transaction for a lock on the
+/// table that another session has.
+async fn stopped_while_migrating(signal: Signal, code: i32) -> Result<()> {
+    let world = world().await?;
+    let mut database = world.connect().await?;
+    crate::migrations::at_goose_version(&mut database, &world.database, 3).await?;
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE tokens IN ACCESS SHARE MODE").await?;
+
+    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100s").start()?;
+    run.wait_for("applying V4").await?;
+    wait_until_blocked(&mut database).await?;
+    run.signal(signal).await?;
+    let run = run.finish().await?;
+
+    assert_fails(&run, code, &["SIG"]);
+    assert_eq!(sessions(&mut database).await?, 0, "the session is gone before the program is");
+    assert_eq!(line_of(&run.json(), "release")["message"], "lock released");
+    assert_eq!(world.account.lock_item().await?, None);
+    let expected: Vec<(i64, bool)> = (0..=3).map(|version| (version, true)).collect();
+    assert_eq!(goose_ledger(&mut database).await?, expected);
+    execute(&mut blocker, "COMMIT").await?;
+    let run = world.init().run().await?;
+    assert_eq!(run.last()["migrations_applied"], 3, "the next run continues: {}", run.output());
+    Ok(())
+}
+
+async fn sessions(database: &mut PgConnection) -> Result<i64> {
+    let count = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name LIKE 'llm-proxy-init/%'";
+    Ok(sqlx::query_scalar(count).fetch_one(database).await?)
+}
+
+/// Polls the server until the program's session waits for a lock.
+async fn wait_until_blocked(database: &mut PgConnection) -> Result<()> {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND application_name LIKE 'llm-proxy-init/%' AND wait_event_type = 'Lock'";
+    for _ in 0..3_000 {
+        if sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *database).await? == 1 {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    Err("the program's session never waited for the lock".into())
+}
