@@ -3,9 +3,10 @@
 //!
 //! Promises libpq's meaning where the driver's differs: `require` together with a
 //! root certificate verifies the chain (PostgreSQL documentation, "SSL Support",
-//! table of sslmodes), `sslrootcert=system` stands for the public roots, and a
-//! parameter that the driver doesn't know is left out instead of being logged
-//! with its value. The password is held but never shown.
+//! table of sslmodes), and `sslrootcert=system` stands for the public roots. As with
+//! Go's drivers, which the application uses, a parameter that is no client's is a
+//! server setting of the session (`search_path`, `statement_timeout`, …). The
+//! password is held but never shown.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,10 +15,9 @@ use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-/// Parameters that the driver understands; all others are left out.
+/// Parameters that the driver understands as they are.
 const KNOWN_PARAMETERS: &[&str] = &[
     "sslmode",
-    "sslrootcert",
     "sslcert",
     "sslkey",
     "host",
@@ -28,6 +28,33 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "password",
     "application_name",
     "options",
+];
+
+/// Parameters of libpq's and of Go's drivers that say how the client behaves and that
+/// mean nothing to this driver.
+const IGNORED_PARAMETERS: &[&str] = &[
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "default_query_exec_mode",
+    "description_cache_capacity",
+    "fallback_application_name",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "load_balance_hosts",
+    "max_protocol_version",
+    "min_protocol_version",
+    "passfile",
+    "require_auth",
+    "sslnegotiation",
+    "sslpassword",
+    "sslsni",
+    "statement_cache_capacity",
+    "target_session_attrs",
+    "tcp_user_timeout",
 ];
 
 /// A rule that a value breaks or keeps.
@@ -121,10 +148,12 @@ impl Parameters {
                 "port" => port_rule(&value)?,
                 _ => {}
             }
-            if !KNOWN_PARAMETERS.contains(&key.as_str()) {
+            if IGNORED_PARAMETERS.contains(&key.as_str()) {
                 taken.ignored.push(key);
-            } else if key != "sslrootcert" {
+            } else if KNOWN_PARAMETERS.contains(&key.as_str()) {
                 kept.push((key, value));
+            } else if key != "sslrootcert" {
+                kept.push((format!("options[{key}]"), value));
             }
         }
         url.set_query(None);

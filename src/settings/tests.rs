@@ -138,6 +138,9 @@ fn a_url_is_read_as_libpq_reads_it() {
     assert_eq!(plain.ignored, ["connect_timeout", "sslpassword"]);
     let url = "postgres://proxy:p%40ss@db/llm?sslpassword=x";
     assert_eq!(database_url::secrets(url), ["p%40ss", "p@ss", "x"]);
+    let in_schema = target("postgres://u@db/llm?search_path=proxy&statement_timeout=5s");
+    assert_eq!(in_schema.options.get_options(), Some("-c search_path=proxy -c statement_timeout=5s"));
+    assert_eq!(in_schema.ignored, [""; 0]);
     let verified = target("postgres://u@db/llm?sslmode=require&sslrootcert=/ca.pem");
     assert!(matches!(verified.options.get_ssl_mode(), sqlx::postgres::PgSslMode::VerifyCa));
     assert_eq!(verified.root_certificate.as_deref(), Some("/ca.pem"));

@@ -179,6 +179,19 @@ async fn a_column_under_its_old_name_is_renamed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_schema_that_the_url_names_is_the_one_that_is_migrated() -> Result<()> {
+    let world = world().await?;
+    let mut database = world.connect().await?;
+    execute(&mut database, &format!("CREATE SCHEMA proxy AUTHORIZATION {}", world.database)).await?;
+    let url = world.database_url("?search_path=proxy");
+    assert_code(&world.init().env("DATABASE_URL", url).run().await?, 0);
+    let tables = "SELECT string_agg(DISTINCT schemaname, ',') FROM pg_tables \
+                  WHERE tablename IN ('tokens', 'goose_db_version', 'refinery_schema_history')";
+    assert_eq!(sqlx::query_scalar::<_, String>(tables).fetch_one(&mut database).await?, "proxy");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_schema_after_each_version_is_the_applications() -> Result<()> {
     let world = world().await?;
     let mut database = world.connect().await?;

@@ -43,7 +43,7 @@ impl Emulator {
         let (port_setting, state) = (format!("GATEWAY_PORT={port}"), format!("HOME={}", folder.display()));
         let command = ["env", &port_setting, &state, "BIND_HOST=127.0.0.1", &program];
         let keeper = Keeper::start(&command, &folder, "TERM", None)?;
-        keeper.wait_until(|| is_healthy(port).unwrap_or(false))?;
+        keeper.wait_until(|| Ok(is_healthy(port).unwrap_or(false)))?;
         Ok(Self { endpoint: format!("http://127.0.0.1:{port}"), folder, _keeper: keeper })
     }
 

@@ -40,6 +40,8 @@ pub type Ids = (u32, u32);
 impl Keeper {
     /// Starts `command` with its output in `folder`, as another user if asked to.
     pub fn start(command: &[&str], folder: &Path, signal: &str, ids: Option<Ids>) -> Result<Self> {
+        // What an earlier start in the same folder wrote must not be taken for this one's.
+        let _ = fs::remove_file(folder.join("log"));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", SCRIPT, "keeper", signal]).arg(folder).args(command);
         // A group of its own, so that the terminal's Ctrl-C doesn't reach the server first.
@@ -50,10 +52,10 @@ impl Keeper {
         Ok(Self { shell: shell.spawn()?, folder: folder.to_owned() })
     }
 
-    /// Waits until `is_ready` says so.
-    pub fn wait_until(&self, mut is_ready: impl FnMut() -> bool) -> Result<()> {
+    /// Waits until `is_ready` says so, or that it never will be.
+    pub fn wait_until(&self, mut is_ready: impl FnMut() -> Result<bool>) -> Result<()> {
         let started = Instant::now();
-        while !is_ready() {
+        while !is_ready()? {
             if started.elapsed() > PATIENCE {
                 return Err(format!("no server after {PATIENCE:?}; its log: {}", self.log()).into());
             }

@@ -63,7 +63,10 @@ impl Testbed {
     /// # Panics
     /// When they can't be brought up.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Testbed> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start().unwrap_or_else(|error| panic!("no testbed: {error}")))
+        static SHARED: OnceLock<Result<Testbed>> = OnceLock::new();
+        match SHARED.get_or_init(Self::start) {
+            Ok(testbed) => testbed,
+            Err(error) => panic!("no testbed: {error}"),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -27,6 +28,7 @@ pub struct Postgres {
     pub port: u16,
     /// Its certificate's authority, and another one.
     pub certificates: Certificates,
+    without_tls: AtomicBool,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -43,8 +45,15 @@ impl Postgres {
         let password = folder.join("password");
         fs::write(&password, PASSWORD)?;
         own_all(&folder, ids)?;
-        let server =
-            Self { programs, folder, ids, port: home::free_port()?, certificates, keeper: Mutex::default() };
+        let server = Self {
+            programs,
+            folder,
+            ids,
+            port: home::free_port()?,
+            certificates,
+            without_tls: AtomicBool::default(),
+            keeper: Mutex::default(),
+        };
         server.initdb(&password)?;
         Ok(server)
     }
@@ -74,11 +83,33 @@ impl Postgres {
         Err(format!("initdb failed: {}", String::from_utf8_lossy(&said.stderr)).into())
     }
 
-    /// Starts the server and waits until it takes connections.
+    /// Starts the server and waits until it takes connections. It speaks TLS if its
+    /// build can: a wheel's may not.
     ///
     /// # Errors
     /// It does not come up; its log is in the message.
     pub fn start(&self) -> Result<()> {
+        match self.start_with(true) {
+            Err(error) if error.to_string().contains("SSL is not supported by this build") => {
+                self.without_tls.store(true, Ordering::Relaxed);
+                self.start_with(false)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the server speaks TLS; where not, says on stderr that tests are skipped.
+    pub fn speaks_tls(&self) -> bool {
+        let without = self.without_tls.load(Ordering::Relaxed);
+        if without {
+            eprintln!(
+                "testbed: SKIPPED, this PostgreSQL build has no TLS: install PostgreSQL's server package"
+            );
+        }
+        !without
+    }
+
+    fn start_with(&self, tls: bool) -> Result<()> {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let (program, data) = (path(self.programs.join("postgres")), path(self.folder.join("data")));
         let (certificate, key) = self.certificates.of_server(&self.folder);
@@ -86,7 +117,7 @@ impl Postgres {
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".into(),
             format!("unix_socket_directories={}", self.folder.display()),
-            "ssl=on".into(),
+            format!("ssl={}", if tls { "on" } else { "off" }),
             format!("ssl_cert_file={}", certificate.display()),
             format!("ssl_key_file={}", key.display()),
             "log_connections=on".into(),
@@ -97,8 +128,13 @@ impl Postgres {
         ];
         let mut command = vec![program.as_str(), "-D", &data];
         command.extend(settings.iter().flat_map(|setting| ["-c", setting]));
+        fs::write(self.folder.join("keep"), "")?;
         let keeper = Keeper::start(&command, &self.folder, "INT", self.ids)?;
-        keeper.wait_until(|| keeper.log().contains("ready to accept connections"))?;
+        keeper.wait_until(|| match keeper.log() {
+            log if log.contains("FATAL:") => Err(format!("PostgreSQL does not start: {log}").into()),
+            log => Ok(log.contains("ready to accept connections")),
+        })?;
+        fs::remove_file(self.folder.join("keep"))?;
         *self.keeper.lock().map_err(|_| "poisoned")? = Some(keeper);
         Ok(())
     }
