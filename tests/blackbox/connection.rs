@@ -1,6 +1,6 @@
 //! The database connection: addresses, TLS, patience and refusals.
 
-use testbed::{Finished, Postgres, Result, Testbed};
+use testbed::{Finished, Init, Postgres, Result, Testbed, World};
 
 use super::{assert_code, assert_fails, world};
 
@@ -105,19 +105,38 @@ async fn a_server_out_of_reach_is_given_up_in_time() -> Result<()> {
     Ok(())
 }
 
+/// A server of one's own that is down, and the program with its URL.
+async fn with_server_that_is_down(world: &World<'_>) -> Result<(Postgres, Init)> {
+    let server = Postgres::create()?;
+    server.start()?;
+    server.create_database(&world.database, &world.password).await?;
+    server.stop()?;
+    let port = |port: u16| format!(":{port}/");
+    let url = world.database_url("").replace(&port(world.testbed.postgres.port), &port(server.port));
+    Ok((server, world.init().env("DATABASE_URL", url).env("LOG_LEVEL", "debug")))
+}
+
 #[tokio::test]
 async fn a_server_that_comes_up_later_is_waited_for() -> Result<()> {
     let world = world().await?;
-    let late = Postgres::create()?;
-    late.start()?;
-    late.create_database(&world.database, &world.password).await?;
-    late.stop()?;
-    let port = |port: u16| format!(":{port}/");
-    let url = world.database_url("").replace(&port(world.testbed.postgres.port), &port(late.port));
-    let mut run = world.init().env("DATABASE_URL", url).env("LOG_LEVEL", "debug").start()?;
+    let (server, init) = with_server_that_is_down(&world).await?;
+    let mut run = init.start()?;
     run.wait_for("is not ready").await?;
-    late.start()?;
-    let run = run.finish().await?;
-    assert_code(&run, 0);
+    server.start()?;
+    assert_code(&run.finish().await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_accept_logins_yet_is_waited_for() -> Result<()> {
+    let world = world().await?;
+    let (server, init) = with_server_that_is_down(&world).await?;
+    server.start_not_accepting()?;
+    let run = init.clone().env("DB_CONNECT_TIMEOUT", "1s").run().await?;
+    assert_fails(&run, 69, &["the database system is not accepting connections"]);
+    let mut run = init.start()?;
+    run.wait_for("is not accepting connections").await?;
+    server.accept()?;
+    assert_code(&run.finish().await?, 0);
     Ok(())
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// `$1` is the signal that stops the server, `$2` its folder, the rest its command.
+/// The signal is sent until the server is gone: one that comes before the server has
+/// set its handlers up is lost. `$1` is the signal that stops the server, `$2` its folder, the rest its command.
 /// A file `keep` in the folder keeps the folder.
 const SCRIPT: &str = r#"
 signal=$1 folder=$2
@@ -19,8 +20,7 @@ trap '' INT TERM HUP
 "$@" >"$folder/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
-kill -s "$signal" "$server" 2>/dev/null
-wait "$server"
+while kill -s "$signal" "$server" 2>/dev/null; do sleep 0.1; done
 [ -e "$folder/keep" ] || rm -rf "$folder"
 "#;
 

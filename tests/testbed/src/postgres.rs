@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -59,7 +60,7 @@ impl Postgres {
     }
 
     fn initdb(&self, password: &Path) -> Result<()> {
-        let mut initdb = Command::new(self.programs.join("initdb"));
+        let mut initdb = self.command("initdb");
         initdb.args([
             "--auth=scram-sha-256",
             "--encoding=UTF8",
@@ -69,18 +70,39 @@ impl Postgres {
             SUPERUSER,
         ]);
         initdb.arg("--pwfile").arg(password).arg("--pgdata").arg(self.folder.join("data"));
-        initdb.current_dir("/").env("LC_ALL", "C");
+        succeed(&mut initdb)
+    }
+
+    /// One of the server programs, as the server's user.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir("/").env("LC_ALL", "C");
         if let Some((user, group)) = self.ids {
-            std::os::unix::process::CommandExt::gid(
-                std::os::unix::process::CommandExt::uid(&mut initdb, user),
-                group,
-            );
+            command.uid(user).gid(group);
         }
-        let said = initdb.output()?;
-        if said.status.success() {
-            return Ok(());
-        }
-        Err(format!("initdb failed: {}", String::from_utf8_lossy(&said.stderr)).into())
+        command
+    }
+
+    /// Makes the stopped server come up as one that answers every login with "not yet"
+    /// (SQLSTATE 57P03), as a server does that is starting or recovering.
+    ///
+    /// # Errors
+    /// Those of the file system, or the server does not come up.
+    pub fn start_not_accepting(&self) -> Result<()> {
+        let signal = self.folder.join("data/standby.signal");
+        fs::write(&signal, "")?;
+        own(&signal, self.ids)?;
+        fs::write(self.folder.join("data/postgresql.auto.conf"), "hot_standby = off\n")?;
+        self.start_until(!self.without_tls.load(Ordering::Relaxed), "entering standby mode")
+    }
+
+    /// Lets such a server accept logins.
+    ///
+    /// # Errors
+    /// The server does not follow.
+    pub fn accept(&self) -> Result<()> {
+        let mut promote = self.command("pg_ctl");
+        succeed(promote.args(["promote", "--pgdata"]).arg(self.folder.join("data")))
     }
 
     /// Starts the server and waits until it takes connections. It speaks TLS if its
@@ -110,6 +132,11 @@ impl Postgres {
     }
 
     fn start_with(&self, tls: bool) -> Result<()> {
+        self.start_until(tls, "ready to accept connections")
+    }
+
+    /// Starts the server and waits until its log has `ready`.
+    fn start_until(&self, tls: bool, ready: &str) -> Result<()> {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let (program, data) = (path(self.programs.join("postgres")), path(self.folder.join("data")));
         let (certificate, key) = self.certificates.of_server(&self.folder);
@@ -132,7 +159,7 @@ impl Postgres {
         let keeper = Keeper::start(&command, &self.folder, "INT", self.ids)?;
         keeper.wait_until(|| match keeper.log() {
             log if log.contains("FATAL:") => Err(format!("PostgreSQL does not start: {log}").into()),
-            log => Ok(log.contains("ready to accept connections")),
+            log => Ok(log.contains(ready)),
         })?;
         fs::remove_file(self.folder.join("keep"))?;
         *self.keeper.lock().map_err(|_| "poisoned")? = Some(keeper);
@@ -213,10 +240,23 @@ fn unprivileged_user() -> Result<Ids> {
 
 fn own_all(folder: &Path, ids: Option<Ids>) -> Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-    let Some((user, group)) = ids else { return Ok(()) };
-    chown(folder, Some(user), Some(group))?;
+    own(folder, ids)?;
     for entry in fs::read_dir(folder)? {
-        chown(entry?.path(), Some(user), Some(group))?;
+        own(&entry?.path(), ids)?;
     }
     Ok(())
+}
+
+fn own(path: &Path, ids: Option<Ids>) -> Result<()> {
+    let Some((user, group)) = ids else { return Ok(()) };
+    Ok(chown(path, Some(user), Some(group))?)
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let said = command.output()?;
+    if said.status.success() {
+        return Ok(());
+    }
+    let program = command.get_program().display();
+    Err(format!("{program} failed: {}", String::from_utf8_lossy(&said.stderr)).into())
 }
