@@ -34,7 +34,16 @@ pub fn temporary(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A loopback port that nobody listens on.
+/// A loopback port that nobody listens on, from below the range out of which the
+/// system gives ports to outgoing connections: none of those can take it meanwhile.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const FIRST: u128 = 20_000;
+    const COUNT: u128 = 12_000;
+    for _ in 0..100 {
+        let port = u16::try_from(FIRST + Uuid::new_v4().as_u128() % COUNT)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no free port among a hundred".into())
 }
