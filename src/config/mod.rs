@@ -2,7 +2,7 @@
 //!
 //! Promises that the proxy never sees a file that it would refuse: a value is
 //! fetched decrypted, checked by the application's own rules ([`rules`]) and only
-//! then written ([`file`]), whole or not at all. On any error the old file stays.
+//! then written ([`mod@file`]), whole or not at all. On any error the old file stays.
 
 pub mod file;
 mod parameter;
