@@ -20,6 +20,8 @@ use crate::wording::{causes, chain};
 
 /// One try of one call: connecting, sending and reading the answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// However short a lease is, a try gets this long.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(300);
 /// One call with all of the SDK's own retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Tries of one call; the SDK backs off between them and honours throttling.
@@ -65,13 +67,9 @@ impl Clients {
     /// # Errors
     /// [`Kind::NoRegion`] when none is configured.
     pub async fn from_environment() -> Result<Self, Error> {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls_provider()).build_https())
-            .timeout_config(timeouts)
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .load()
             .await;
@@ -86,6 +84,19 @@ impl Clients {
             },
         })
     }
+}
+
+impl Clients {
+    /// A client for DynamoDB whose single tries end sooner, if `attempt` is short.
+    pub fn dynamodb_within(&self, attempt: Duration) -> Service<aws_sdk_dynamodb::Client> {
+        let timeouts = timeouts(attempt.clamp(SHORTEST_ATTEMPT, ATTEMPT_TIMEOUT));
+        let config = self.dynamodb.client.config().to_builder().timeout_config(timeouts).build();
+        Service { client: aws_sdk_dynamodb::Client::from_conf(config), place: self.dynamodb.place.clone() }
+    }
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(CALL_TIMEOUT).build()
 }
 
 /// The TLS stack of everything that speaks HTTP here.

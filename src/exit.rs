@@ -27,6 +27,8 @@ pub enum ExitCode {
     CannotWrite = 73,
     /// Gave up waiting for the lock (`EX_TEMPFAIL`).
     LockTimeout = 75,
+    /// The lease was lost while working (`EX_PROTOCOL`).
+    LeaseLost = 76,
     /// Permission denied or credentials missing (`EX_NOPERM`).
     NoPermission = 77,
     /// The lock table, the parameter or the database doesn't exist or has the
@@ -62,7 +64,7 @@ impl From<&Error> for ExitCode {
             Error::Migrate(error) => error.into(),
             Error::Stopped(Cause::Signal(Signal::Interrupt)) => Self::Interrupted,
             Error::Stopped(Cause::Signal(Signal::Terminate)) => Self::Terminated,
-            Error::Stopped(Cause::Failure) | Error::Runtime(_) => Self::Software,
+            Error::Stopped(Cause::Failure | Cause::NothingToDo) | Error::Runtime(_) => Self::Software,
         }
     }
 }
@@ -83,6 +85,7 @@ impl From<&lock::Error> for ExitCode {
         match error {
             lock::Error::Aws(error) => error.into(),
             lock::Error::GaveUp { .. } => Self::LockTimeout,
+            lock::Error::Lost(_) => Self::LeaseLost,
             lock::Error::WrongItem { .. } => Self::Missing,
         }
     }
@@ -105,6 +108,7 @@ impl From<&database::Error> for ExitCode {
             database::Error::RootCertificate { .. } => Self::Usage,
             database::Error::Refused { .. } => Self::NoPermission,
             database::Error::NoDatabase { .. } => Self::Missing,
+            database::Error::Fenced { .. } => Self::LockTimeout,
             database::Error::Unreachable { .. }
             | database::Error::Unusable { .. }
             | database::Error::Tls { .. } => Self::Unavailable,

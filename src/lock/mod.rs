@@ -4,38 +4,48 @@
 //! is removed that isn't ours, and that waiting is bounded and told.
 //!
 //! # Protocol
-//! One item in DynamoDB, key `lock_id` (see [`item`] for its attributes).
+//! One item in DynamoDB, key `lock_id` (see [`item`] for its attributes). What may be
+//! done when is decided in [`state`], apart from any request.
 //!
-//! 1. **Acquire**: put our item on condition that there is none. A refusal brings
-//!    the present item with it; if that bears *our* token, the answer to an earlier
-//!    try was lost and the lock is ours.
-//! 2. **Judge** the present item ([`verdict`]). If it has run out, put ours on
-//!    condition that the very item seen is still there, so that of several waiters
-//!    one succeeds.
+//! 1. **Acquire**: put our item on condition that there is none. A refusal brings the
+//!    present item with it; if that bears *our* token, the answer to an earlier try was
+//!    lost, and a renewal makes sure of the lease.
+//! 2. **Judge** the present item: held, or run out. If it has run out, put ours on
+//!    condition that the very item seen is still there, so that of several waiters one
+//!    succeeds. The superseded token is reported: its database sessions must end.
 //! 3. Otherwise **wait**: a jittered pause that grows up to the poll interval and is
 //!    cut short where the item's end is known. Then again from 1, until `MAX_WAIT`.
-//! 4. **Release**: delete on condition that the token is ours. A refusal means that
-//!    the item is gone or another's, and is left alone.
+//! 4. **Keep**: a third of the lease after the last renewal, put our item with the next
+//!    heartbeat on condition that it is still ours and has not had this one. Failed tries
+//!    are repeated until the lease is over by our own clock; then work stops.
+//! 5. **Release**: delete on condition that the token is ours. A refusal means that the
+//!    item is gone or another's, and is left alone.
 //!
 //! # Limits
-//! Expiry is judged by wall clocks, as `init.sh` does it: a holder that works for
-//! longer than `LOCK_TTL` can be overtaken.
+//! A lease can't stop a process that is paused between looking at its clock and acting.
+//! What protects the data then is the fence in the database. A put whose answer is lost
+//! may arrive after we have given up and left; it then stands until its lease is over.
 
 pub mod item;
+mod keeping;
+pub mod state;
 mod store;
-mod verdict;
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
 use crate::aws::{self, Clients};
+use crate::pacing::{Backoff, Telling};
 use crate::settings::LockSettings;
 use crate::stop::{Cause, Stop};
 use crate::wording::millis;
 use item::{Holder, Item};
+use keeping::Keeping;
+pub use keeping::Lost;
+use state::{Lease, Now, Verdict, Waiter};
 use store::{Deleted, Put, Store};
-use verdict::{Backoff, Verdict};
 
 /// How often a waiter says that it waits.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -43,6 +53,11 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const SILENCE_BUDGET: Duration = Duration::from_secs(30);
 /// How long releasing may take, all tries together; ECS kills 30 s after SIGTERM.
 const RELEASE_BUDGET: Duration = Duration::from_secs(10);
+/// How long to try to take back a put whose fate is unknown, when we leave without the lock.
+const TAKE_BACK_BUDGET: Duration = Duration::from_secs(2);
+/// A waiter looks at least this often in a lease, so that it learns of the last sign of
+/// life soon and takes over soon after the lease.
+const LOOKS_PER_LEASE: u32 = 15;
 
 /// Why the lock was not acquired.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +81,9 @@ pub enum Error {
         /// How long we waited.
         waited: Duration,
     },
+    /// The lock was ours and is not any more.
+    #[error(transparent)]
+    Lost(#[from] Lost),
     /// The item under the key is no lock.
     #[error("item {id:?} in table {table} is no lock: {reason}; delete it or set another LOCK_ID")]
     WrongItem {
@@ -85,6 +103,8 @@ pub enum Acquired {
     Held {
         /// How long it took to get.
         waited: Duration,
+        /// The token that it was taken over from, if its holder was dead.
+        superseded: Option<String>,
     },
     /// Somebody asked for the end while we waited; the lock is not ours.
     Stopped(Cause),
@@ -97,12 +117,21 @@ pub struct Lock {
     settings: LockSettings,
     owner: String,
     token: String,
+    started: Instant,
+    keeping: Mutex<Keeping>,
 }
 
 impl Lock {
     /// A claim that is not made yet, with a token of its own.
     pub fn new(clients: &Clients, settings: LockSettings, owner: String) -> Self {
-        Self { store: Store::new(clients, &settings), settings, owner, token: Uuid::new_v4().to_string() }
+        Self {
+            store: Store::new(clients, &settings),
+            settings,
+            owner,
+            token: Uuid::new_v4().to_string(),
+            started: Instant::now(),
+            keeping: Mutex::default(),
+        }
     }
 
     /// What identifies this claim, in the item and in the database session's name.
@@ -110,7 +139,8 @@ impl Lock {
         &self.token
     }
 
-    /// Waits for the lock, for at most `MAX_WAIT`.
+    /// Waits for the lock, for at most `MAX_WAIT`. Work under it belongs into
+    /// [`Lock::while_held`], right away: the lease is running.
     ///
     /// A request that may change the lock is never dropped half-way: `stop` is heeded
     /// between requests, so that whoever returns knows whether the lock is held.
@@ -118,62 +148,86 @@ impl Lock {
     /// # Errors
     /// [`Error::GaveUp`] after `MAX_WAIT`; at once for whatever waiting can't mend.
     pub async fn acquire(&self, stop: &Stop) -> Result<Acquired, Error> {
-        let mut waiting = Waiting::new(&self.settings);
+        let mut waiting = Waiting::new(self);
         loop {
-            let obstacle = match self.attempt().await {
-                Ok(None) => return Ok(Acquired::Held { waited: waiting.so_far() }),
-                Ok(Some(item)) => Obstacle::Held(item),
+            let obstacle = match self.attempt(&mut waiting.waiter).await {
+                Ok(Attempt::Held { superseded }) => {
+                    return Ok(Acquired::Held { waited: waiting.so_far(), superseded });
+                }
+                Ok(Attempt::Blocked(blocked)) => Obstacle::Held(blocked),
                 Err(Error::Aws(error)) if error.kind.is_transient() => Obstacle::NoAnswer(error),
                 Err(error) => return Err(error),
             };
             let Some(pause) = waiting.next_pause(&obstacle) else {
+                self.take_back(&obstacle).await;
                 return Err(self.give_up(obstacle, waiting.so_far()));
             };
-            self.tell(&mut waiting, &obstacle);
+            waiting.tell(&obstacle);
             if let Err(cause) = stop.unless(tokio::time::sleep(pause)).await {
+                self.take_back(&obstacle).await;
                 return Ok(Acquired::Stopped(cause));
             }
         }
     }
 
-    /// One try: `None` when the lock is ours, else the item that is in the way.
-    async fn attempt(&self) -> Result<Option<Item>, Error> {
-        let ours = self.item();
+    /// One try to get the lock.
+    async fn attempt(&self, waiter: &mut Waiter) -> Result<Attempt, Error> {
         let mut run_out: Option<Item> = None;
         loop {
+            let sent = self.now().monotonic;
             let put = match &run_out {
-                None => self.store.put_if_absent(&ours).await?,
-                Some(seen) => self.store.put_instead_of(seen, &ours).await?,
+                None => self.store.put_if_absent(&self.item(0)).await?,
+                Some(seen) => self.store.put_instead_of(seen, &self.item(0)).await?,
             };
             let present = match put {
                 Put::Done => {
-                    tell_take_over(run_out.as_ref());
-                    return Ok(None);
+                    self.keeping().begin(Lease::acquired(self.settings.lease, 0, sent));
+                    let superseded = run_out.and_then(tell_take_over);
+                    return Ok(Attempt::Held { superseded });
                 }
                 Put::Refused(present) => present,
             };
-            run_out = match present {
-                // Gone between our look and our put.
-                None => None,
-                Some(item) => match verdict::judge(&item, &self.token, epoch_seconds()) {
-                    Verdict::Ours => return Ok(None),
-                    Verdict::Held => return Ok(Some(item)),
-                    Verdict::RunOut => Some(item),
-                },
-            };
+            // Without one it has gone between our look and our put: try at once again.
+            run_out = None;
+            let Some(item) = present else { continue };
+            match waiter.judge(&item, self.now()) {
+                Verdict::RunOut => run_out = Some(item),
+                Verdict::Held { silent, runs_out_in } => {
+                    return Ok(Attempt::Blocked(Blocked { item, silent, runs_out_in }));
+                }
+                Verdict::Ours if self.confirm(&item).await? => return Ok(Attempt::Held { superseded: None }),
+                Verdict::Ours => {}
+            }
         }
     }
 
-    fn item(&self) -> Item {
+    /// Makes sure of a lock that we hold by a put whose answer was lost: how long ago it
+    /// arrived is unknown, so the lease begins with a renewal. False if it was taken.
+    async fn confirm(&self, ours: &Item) -> Result<bool, Error> {
+        let heartbeat = ours.holder.as_ref().map_or(0, |holder| holder.heartbeat) + 1;
+        let sent = self.now().monotonic;
+        let confirmed = match self.store.put_renewal(&self.item(heartbeat)).await? {
+            Put::Done => true,
+            Put::Refused(present) => present.is_some_and(|item| item.token() == Some(&self.token)),
+        };
+        if confirmed {
+            tracing::info!(step = "lock", "the answer to an earlier try was lost: the lock is ours already");
+            self.keeping().begin(Lease::acquired(self.settings.lease, heartbeat, sent));
+        }
+        Ok(confirmed)
+    }
+
+    /// Our item with this heartbeat.
+    fn item(&self, heartbeat: u64) -> Item {
         Item {
             id: self.settings.id.clone(),
-            expires_at: epoch_seconds() + self.settings.ttl.as_secs().cast_signed(),
+            expires_at: self.now().epoch_seconds() + self.settings.ttl.as_secs().cast_signed(),
             holder: Some(Holder {
                 owner: self.owner.clone(),
                 token: self.token.clone(),
-                heartbeat: 0,
+                heartbeat,
                 lease: self.settings.lease,
-                acquired_at: now_rfc3339(),
+                acquired_at: self.keeping().acquired_at.get_or_insert_with(now_rfc3339).clone(),
             }),
         }
     }
@@ -181,34 +235,20 @@ impl Lock {
     fn give_up(&self, obstacle: Obstacle, waited: Duration) -> Error {
         match obstacle {
             Obstacle::NoAnswer(error) => error.into(),
-            Obstacle::Held(item) => Error::GaveUp {
+            Obstacle::Held(blocked) => Error::GaveUp {
                 table: self.settings.table.clone(),
                 id: self.settings.id.clone(),
-                holder: item.holder_for_people(),
+                holder: blocked.item.holder_for_people(),
                 waited,
             },
         }
     }
 
-    fn tell(&self, waiting: &mut Waiting<'_>, obstacle: &Obstacle) {
-        if !waiting.should_tell() {
-            return;
-        }
-        let waited_ms = millis(waiting.so_far());
-        let (so_far, most) = (waiting.so_far().as_secs(), self.settings.max_wait.as_secs());
-        let patience = format!("waited {so_far} s of at most {most} s");
-        match obstacle {
-            Obstacle::Held(item) => tracing::info!(
-                step = "lock",
-                holder = item.holder_for_people(),
-                waited_ms,
-                "waiting for lock {:?}: held by {}; {patience}",
-                self.settings.id,
-                item.holder_for_people(),
-            ),
-            Obstacle::NoAnswer(error) => {
-                tracing::warn!(step = "lock", waited_ms, "no answer yet: {error}; {patience}");
-            }
+    /// When we leave without an answer to our last put, it may have succeeded all the same.
+    async fn take_back(&self, obstacle: &Obstacle) {
+        if matches!(obstacle, Obstacle::NoAnswer(_)) {
+            let deleted = tokio::time::timeout(TAKE_BACK_BUDGET, self.store.delete_if(&self.token)).await;
+            tracing::debug!(step = "lock", "took back a put whose fate was unknown: {deleted:?}");
         }
     }
 
@@ -218,61 +258,88 @@ impl Lock {
         let started = Instant::now();
         let deleted = tokio::time::timeout(RELEASE_BUDGET, self.store.delete_if(&self.token)).await;
         let duration_ms = millis(started.elapsed());
+        let lease = self.settings.lease.as_secs();
         match deleted {
-            Ok(Ok(Deleted::Done | Deleted::WasGone)) => {
-                tracing::info!(step = "release", duration_ms, "lock released");
+            Ok(Ok(Deleted::Done)) => tracing::info!(step = "release", duration_ms, "lock released"),
+            Ok(Ok(Deleted::WasGone)) => {
+                tracing::info!(step = "release", duration_ms, "lock released: no item is left");
             }
             Ok(Ok(Deleted::AnothersNow(item))) => tracing::error!(
                 step = "release",
                 duration_ms,
-                "the lock was no longer ours and is left alone: held by {}; this task worked for longer \
-                 than LOCK_TTL, set a longer one",
+                "the lock is another's now and is left alone: held by {}",
                 item.holder_for_people()
             ),
             Ok(Err(error)) => tracing::error!(
                 step = "release",
                 duration_ms,
-                "the lock could not be released and runs out by itself in {:?}: {error}",
-                self.settings.ttl
+                "the lock could not be released, others take over after {lease} s: {error}"
             ),
             Err(_) => tracing::error!(
                 step = "release",
                 duration_ms,
-                "the lock could not be released within {RELEASE_BUDGET:?} and runs out by itself in {:?}; \
-                 check that DynamoDB is reachable",
-                self.settings.ttl
+                "the lock could not be released within {RELEASE_BUDGET:?}, others take over after {lease} s; \
+                 check that DynamoDB is reachable"
             ),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.started.elapsed(),
+            wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         }
     }
 }
 
-fn tell_take_over(run_out: Option<&Item>) {
-    if let Some(item) = run_out {
-        let holder = item.holder_for_people();
-        tracing::warn!(step = "lock", holder, "took over a lock that had run out: held by {holder}");
-    }
+/// How a try ended.
+enum Attempt {
+    Held { superseded: Option<String> },
+    Blocked(Blocked),
+}
+
+/// A holder that is in the way, and what we know of it.
+struct Blocked {
+    item: Item,
+    silent: Duration,
+    runs_out_in: Duration,
 }
 
 /// What keeps us from the lock.
 enum Obstacle {
-    Held(Item),
+    Held(Blocked),
     NoAnswer(aws::Error),
+}
+
+/// Tells of a take-over; returns the token that was taken over from.
+fn tell_take_over(run_out: Item) -> Option<String> {
+    let holder = run_out.holder_for_people();
+    tracing::warn!(step = "lock", holder, "took over a lock that had run out: held by {holder}");
+    run_out.holder.map(|holder| holder.token)
 }
 
 /// The bookkeeping of one wait.
 struct Waiting<'a> {
     settings: &'a LockSettings,
+    waiter: Waiter,
     started: Instant,
-    told: Option<Instant>,
     answered: Instant,
+    telling: Telling,
     backoff: Backoff,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(settings: &'a LockSettings) -> Self {
+    fn new(lock: &'a Lock) -> Self {
+        let settings = &lock.settings;
         let now = Instant::now();
-        let backoff = Backoff::new(settings.poll_interval);
-        Self { settings, started: now, told: None, answered: now, backoff }
+        Self {
+            settings,
+            waiter: Waiter::new(lock.token.clone()),
+            started: now,
+            answered: now,
+            telling: Telling::every(TELL_EVERY),
+            backoff: Backoff::new(settings.poll_interval.min(settings.lease / LOOKS_PER_LEASE)),
+        }
     }
 
     fn so_far(&self) -> Duration {
@@ -284,9 +351,9 @@ impl<'a> Waiting<'a> {
         let mut left = self.settings.max_wait.saturating_sub(self.so_far());
         let mut pause = self.backoff.next(fastrand::f64());
         match obstacle {
-            Obstacle::Held(item) => {
+            Obstacle::Held(blocked) => {
                 self.answered = Instant::now();
-                pause = pause.min(verdict::until_run_out(item, epoch_now()));
+                pause = pause.min(blocked.runs_out_in);
             }
             Obstacle::NoAnswer(_) => {
                 left = left.min(SILENCE_BUDGET.saturating_sub(self.answered.elapsed()));
@@ -295,21 +362,34 @@ impl<'a> Waiting<'a> {
         (!left.is_zero()).then(|| pause.min(left))
     }
 
-    fn should_tell(&mut self) -> bool {
-        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
-        if due {
-            self.told = Some(Instant::now());
+    /// Says that we wait, for whom and how long already, when that is due.
+    fn tell(&mut self, obstacle: &Obstacle) {
+        let waited = self.so_far();
+        if !self.telling.is_due(waited) {
+            return;
         }
-        due
+        let waited_ms = millis(waited);
+        let patience =
+            format!("waited {} s of at most {} s", waited.as_secs(), self.settings.max_wait.as_secs());
+        match obstacle {
+            Obstacle::Held(Blocked { item, silent, .. }) => {
+                let holder = item.holder_for_people();
+                let silent_ms = millis(*silent);
+                let id = &self.settings.id;
+                tracing::info!(
+                    step = "lock",
+                    holder,
+                    silent_ms,
+                    waited_ms,
+                    "waiting for lock {id:?}: held by {holder}, silent for {} s; {patience}",
+                    silent.as_secs()
+                );
+            }
+            Obstacle::NoAnswer(error) => {
+                tracing::warn!(step = "lock", waited_ms, "no answer yet: {error}; {patience}");
+            }
+        }
     }
-}
-
-fn epoch_now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-fn epoch_seconds() -> i64 {
-    epoch_now().as_secs().cast_signed()
 }
 
 fn now_rfc3339() -> String {

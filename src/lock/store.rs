@@ -18,6 +18,9 @@ use super::item::Item;
 use crate::aws::{self, Clients, Service};
 use crate::settings::LockSettings;
 
+/// So many tries of a request fit into a lease: one that hangs must not cost it.
+const TRIES_PER_LEASE: u32 = 6;
+
 /// One lock item's place.
 #[derive(Debug)]
 pub struct Store {
@@ -49,7 +52,29 @@ pub enum Deleted {
 impl Store {
     /// The item that `settings` name.
     pub fn new(clients: &Clients, settings: &LockSettings) -> Self {
-        Self { dynamodb: clients.dynamodb.clone(), table: settings.table.clone(), id: settings.id.clone() }
+        Self {
+            dynamodb: clients.dynamodb_within(settings.lease / TRIES_PER_LEASE),
+            table: settings.table.clone(),
+            id: settings.id.clone(),
+        }
+    }
+
+    /// Puts our own `item` again with its next heartbeat: only if it is still ours and
+    /// has not had this heartbeat, so that a put that arrives late changes nothing.
+    pub async fn put_renewal(&self, item: &Item) -> Result<Put, Error> {
+        let (token, heartbeat) = match &item.holder {
+            Some(holder) => (holder.token.clone(), holder.heartbeat),
+            None => (String::new(), 0),
+        };
+        let put = self
+            .dynamodb
+            .client
+            .put_item()
+            .condition_expression("#token = :token AND heartbeat < :heartbeat")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", AttributeValue::S(token))
+            .expression_attribute_values(":heartbeat", AttributeValue::N(heartbeat.to_string()));
+        self.put(item, put).await
     }
 
     /// Puts `item` where there is none.
