@@ -60,6 +60,19 @@ pub enum Error {
         /// Its code.
         sqlstate: String,
     },
+    /// Another session keeps the fence.
+    #[error(
+        "gave up waiting for {target} after {} s: another session is migrating it: {holder}; \
+         end that session if it is stuck, or start the task again later", waited.as_secs()
+    )]
+    Fenced {
+        /// Host, database and role.
+        target: String,
+        /// The session that has the fence.
+        holder: String,
+        /// How long we waited.
+        waited: Duration,
+    },
     /// No session within the time allowed.
     #[error(
         "can't reach {target}, tried for {tried:?}: {detail}; check that it runs, its host and port, \

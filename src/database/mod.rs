@@ -9,23 +9,27 @@
 //! sure that none of them is still at work.
 
 mod fault;
+mod fence;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Connection};
 
 pub use fault::{Error, sqlstate};
+use fence::NotRaised;
 
-use crate::settings::DatabaseSettings;
+use crate::pacing::Backoff;
+use crate::settings::{DatabaseSettings, LockSettings};
 use crate::wording::millis;
 
-/// The first pause between two tries to connect.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two tries to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long the server gets to end a session, all steps together.
 const END_BUDGET: Duration = Duration::from_secs(8);
+/// Between two looks whether the sessions have ended.
+const END_PAUSE: Duration = Duration::from_millis(20);
 /// How soon the server notices during a statement that its client has vanished.
 const CLIENT_CHECK: &str = "1s";
 /// What the name of each of our sessions begins with.
@@ -35,13 +39,16 @@ const SESSION_NAME: &str = "llm-proxy-init";
 #[derive(Debug)]
 pub struct Database {
     settings: DatabaseSettings,
+    lock: LockSettings,
     session_name: String,
+    /// Whether a session of ours may have work open.
+    at_work: AtomicBool,
 }
 
 impl Database {
     /// A database that is not connected to yet. `token` is the lock's.
-    pub fn new(settings: DatabaseSettings, token: &str) -> Self {
-        Self { settings, session_name: format!("{SESSION_NAME}/{token}") }
+    pub fn new(settings: DatabaseSettings, lock: LockSettings, token: &str) -> Self {
+        Self { settings, lock, session_name: session_name(token), at_work: AtomicBool::new(false) }
     }
 
     /// Connects and prepares the session for migrating.
@@ -92,7 +99,7 @@ impl Database {
 
     async fn connect_as(&self, name: &str, started: Instant) -> Result<PgConnection, Error> {
         let options = self.settings.target.options.clone().application_name(name).disable_statement_logging();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(LONGEST_PAUSE);
         let mut last = None;
         loop {
             let left = self.settings.connect_timeout.saturating_sub(started.elapsed());
@@ -110,34 +117,83 @@ impl Database {
             }
             tracing::debug!(step = "connect", "{} is not ready: {error}", self.settings.target);
             last = Some(error);
-            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(backoff.next(fastrand::f64()).min(left)).await;
         }
     }
 
-    /// Session settings that make a vanished client's session die soon and a blocked
-    /// migration give way. Sent as statements: a pooler refuses them at start-up.
+    /// Session settings that make a vanished client's session die within the lease and
+    /// a blocked migration give way. Sent as a statement: a pooler refuses them at
+    /// start-up. Settings that this server's version lacks are left out
+    /// (`client_connection_check_interval` came with PostgreSQL 14).
     async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let lock_timeout = format!("{}ms", self.settings.lock_timeout.as_millis());
-        // `set_config` of a setting that this server's version lacks (before
-        // PostgreSQL 14) would fail; selecting it from pg_settings leaves it out.
+        let seconds = self.lock.lease.as_secs().max(4);
+        let settings = [
+            ("lock_timeout", format!("{}ms", self.settings.lock_timeout.as_millis())),
+            ("client_connection_check_interval", CLIENT_CHECK.to_owned()),
+            // Idle for half of the lease, then two probes in what is left of it.
+            ("tcp_keepalives_idle", (seconds / 2).to_string()),
+            ("tcp_keepalives_interval", (seconds / 4).to_string()),
+            ("tcp_keepalives_count", "2".to_owned()),
+            ("tcp_user_timeout", format!("{seconds}s")),
+        ];
+        let (names, values): (Vec<&str>, Vec<String>) = settings.into_iter().unzip();
         sqlx::query(
             "SELECT set_config(name, wanted, false) \
-             FROM pg_settings JOIN (VALUES ('lock_timeout', $1), \
-             ('client_connection_check_interval', $2)) AS session(name, wanted) USING (name)",
+             FROM pg_settings JOIN UNNEST($1::text[], $2::text[]) AS session(name, wanted) USING (name)",
         )
-        .bind(lock_timeout)
-        .bind(CLIENT_CHECK)
+        .bind(names)
+        .bind(values)
         .execute(connection)
         .await
         .map(drop)
     }
 
-    /// Ends every session of this task and waits until the server has rolled them
+    /// Makes `session` the only one that migrates this database, from now on until it
+    /// ends: the fence. `superseded` is the token of a dead holder that the lock was
+    /// taken over from; what is left of its sessions is ended first.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when another session keeps the fence for `MAX_WAIT`.
+    pub async fn raise_fence(
+        &self,
+        session: &mut PgConnection,
+        superseded: Option<&str>,
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        self.at_work.store(true, Ordering::Relaxed);
+        if let Some(token) = superseded {
+            self.end_superseded(session, token).await;
+        }
+        fence::raise(session, self.lock.max_wait).await.map_err(|reason| match reason {
+            NotRaised::Failed(error) => self.fault(&error, started),
+            NotRaised::Held { holder, waited } => {
+                Error::Fenced { target: self.settings.target.to_string(), holder, waited }
+            }
+        })
+    }
+
+    /// Ends a dead holder's sessions, so that its open migration rolls back. Where that
+    /// is refused (another role's), the fence makes us wait for them.
+    async fn end_superseded(&self, session: &mut PgConnection, token: &str) {
+        let ended = tokio::time::timeout(END_BUDGET, end_all(session, &session_name(token))).await;
+        match ended {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => {
+                tracing::warn!(step = "fence", count, "ended what was left of the dead holder's sessions");
+            }
+            Ok(Err(error)) => tracing::warn!(step = "fence", "the dead holder's sessions stay: {error}"),
+            Err(_) => tracing::warn!(step = "fence", "the dead holder's sessions do not end"),
+        }
+    }
+
+    /// Ends every session of this task, if any may be at work, and waits until the server has rolled them
     /// back: a statement that is running does not notice by itself that its client
     /// has gone. A role may end its own sessions (PostgreSQL documentation,
     /// `pg_terminate_backend`).
     pub async fn end_sessions(&self) {
+        if !self.at_work.load(Ordering::Relaxed) {
+            return;
+        }
         let started = Instant::now();
         let ended = tokio::time::timeout(END_BUDGET, self.try_end_sessions(started)).await;
         let reason = match ended {
@@ -157,21 +213,35 @@ impl Database {
     async fn try_end_sessions(&self, started: Instant) -> Result<(), String> {
         let mut connection =
             self.connect_as(SESSION_NAME, started).await.map_err(|error| error.to_string())?;
-        loop {
-            let ending = sqlx::query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                 WHERE application_name = $1 AND pid <> pg_backend_pid()",
-            );
-            let ending = ending.bind(&self.session_name).execute(&mut connection).await;
-            if ending.map_err(|error| error.to_string())?.rows_affected() == 0 {
-                let _ = connection.close().await;
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        end_all(&mut connection, &self.session_name).await.map_err(|error| error.to_string())?;
+        let _ = connection.close().await;
+        Ok(())
     }
 
     fn fault(&self, error: &sqlx::Error, started: Instant) -> Error {
         fault::classify(error, &self.settings.target, started.elapsed())
+    }
+}
+
+/// The name of a token's sessions.
+fn session_name(token: &str) -> String {
+    format!("{SESSION_NAME}/{token}")
+}
+
+/// Ends every session of that name and waits until none is left. Returns how many
+/// there were at first.
+async fn end_all(connection: &mut PgConnection, name: &str) -> Result<u64, sqlx::Error> {
+    let mut first = None;
+    loop {
+        let ending = sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = $1 AND pid <> pg_backend_pid()",
+        );
+        let count = ending.bind(name).execute(&mut *connection).await?.rows_affected();
+        let first = *first.get_or_insert(count);
+        if count == 0 {
+            return Ok(first);
+        }
+        tokio::time::sleep(END_PAUSE).await;
     }
 }
