@@ -24,6 +24,7 @@ Exit codes:
    70  a bug of this program
    73  the config file can't be written
    75  gave up waiting for the lock
+   76  the lease was lost while working: an outage or a theft, the log says which
    77  permission denied or credentials missing
    78  the lock table, the parameter or the database doesn't exist or has the wrong shape
   130  stopped by SIGINT, in good order
@@ -38,11 +39,14 @@ pub fn command() -> Command {
         .max_term_width(100);
     table::ALL.iter().fold(command, |command, setting| {
         let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+        let arg = Arg::new(setting.flag).long(setting.flag);
+        let arg = if setting.value.is_empty() {
+            arg.num_args(0..=1).require_equals(true).value_name("true|false").default_missing_value("true")
+        } else {
+            arg.value_name(setting.value)
+        };
         command.arg(
-            Arg::new(setting.flag)
-                .long(setting.flag)
-                .value_name(setting.value)
-                .help_heading(setting.group)
+            arg.help_heading(setting.group)
                 .help(format!("{}\n[env: {}]{default}", setting.help, setting.env)),
         )
     })
@@ -77,7 +81,12 @@ mod tests {
         let words: Vec<&str> = help.split_whitespace().collect();
         let help = words.join(" ");
         for setting in table::ALL {
-            assert!(help.contains(&format!("--{} <{}>", setting.flag, setting.value)), "{}", setting.flag);
+            let value = if setting.value.is_empty() {
+                "[=<true|false>]".to_owned()
+            } else {
+                format!(" <{}>", setting.value)
+            };
+            assert!(help.contains(&format!("--{}{value}", setting.flag)), "{}", setting.flag);
             assert!(help.contains(&format!("[env: {}]", setting.env)), "{}", setting.env);
             if let Some(default) = setting.default {
                 assert!(help.contains(&format!("[default: {default}]")), "{default}");

@@ -16,6 +16,8 @@ pub mod lock;
 pub mod logging;
 pub mod migrate;
 pub mod owner;
+pub mod pacing;
+pub mod preparation;
 pub mod report;
 pub mod sequence;
 pub mod settings;

@@ -2,20 +2,23 @@
 //!
 //! Promises that the config is written and the database migrated only while the lock
 //! is held, in that order; that the first error ends the run; and that on every way
-//! out (success, failure, signal) the database session is ended first and the lock
-//! given back last. Reading the parameter and connecting to the database change
-//! nothing, so they happen while the lock is being waited for.
+//! out (success, failure, signal, lost lease) the database session is ended first and
+//! the lock given back last. Reading the parameter and connecting to the database
+//! change nothing, so they happen while the lock is being waited for. A waiter that
+//! finds nothing to migrate needs no lock: it writes its own config and is done.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use sqlx::postgres::PgConnection;
+use tokio::sync::oneshot;
 
 use crate::aws::Clients;
 use crate::config::{self, ProviderConfig};
 use crate::database::Database;
 use crate::error::Error;
-use crate::lock::{Acquired, Lock};
+use crate::lock::{self, Acquired, Lock};
 use crate::migrate;
+use crate::preparation::{Prepared, prepare};
 use crate::report::{ConfigReport, Report};
 use crate::settings::{ConfigSettings, Settings};
 use crate::stop::{Cause, Stop};
@@ -29,74 +32,74 @@ pub async fn run(settings: &Settings, owner: String, stop: &Stop) -> Result<Repo
     let started = Instant::now();
     let clients = Clients::from_environment().await?;
     let lock = Lock::new(&clients, settings.lock.clone(), owner);
-    let database = Database::new(settings.database.clone(), lock.token());
+    let database = Arc::new(Database::new(settings.database.clone(), settings.lock.clone(), lock.token()));
+    let (is_held, when_held) = oneshot::channel();
+    let preparing = prepare(settings.clone(), clients, Arc::clone(&database), stop.clone(), when_held);
+    let preparing = async { preparing.await.map_err(|error| Error::Runtime(error.into()))? };
 
-    let (acquired, ready) = tokio::join!(
-        ends_others_on_error(stop, acquire(&lock, stop)),
-        ends_others_on_error(stop, prepare(settings, &clients, &database, stop)),
-    );
-    let lock_wait = match (acquired, &ready) {
-        (Ok(lock_wait), _) => lock_wait,
-        // We stopped waiting because getting ready had failed: that is what to tell.
-        (Err(Error::Stopped(Cause::Failure)), _) => {
-            return Err(ready.err().unwrap_or(Error::Stopped(Cause::Failure)));
+    let acquired = lock.acquire(stop).await.inspect_err(|_| stop.request(Cause::Failure))?;
+    let (lock_wait, outcome) = match acquired {
+        Acquired::Held { waited, superseded } => {
+            tracing::info!(step = "lock", duration_ms = millis(waited), "lock acquired");
+            let _ = is_held.send(());
+            let work = locked(settings, &database, preparing, superseded.as_deref());
+            let outcome = keep_to_the_end(&lock, &database, stop, work).await;
+            lock.release().await;
+            (waited, outcome)
         }
-        (Err(error), _) => return Err(error),
+        Acquired::Stopped(cause) => (started.elapsed(), unlocked(settings, preparing, cause).await),
     };
-
-    let outcome = locked(settings, &database, stop, ready).await;
-    lock.release().await;
-
     let (config, migrations) = outcome?;
     Ok(Report { lock_wait, config, migrations, total: started.elapsed() })
 }
 
-/// What can be had before the lock, because it changes nothing.
-struct Ready {
-    config: ProviderConfig,
-    session: PgConnection,
-}
-
-async fn prepare(
-    settings: &Settings,
-    clients: &Clients,
-    database: &Database,
-    stop: &Stop,
-) -> Result<Ready, Error> {
-    let fetch = async { Ok::<_, Error>(config::fetch(clients, &settings.config.parameter).await?) };
-    let connect = async { Ok::<_, Error>(database.connect().await?) };
-    let (config, session) = stop.unless(async { tokio::try_join!(fetch, connect) }).await??;
-    Ok(Ready { config, session })
-}
-
-async fn acquire(lock: &Lock, stop: &Stop) -> Result<Duration, Error> {
-    match lock.acquire(stop).await? {
-        Acquired::Held { waited } => {
-            tracing::info!(step = "lock", duration_ms = millis(waited), "lock acquired");
-            Ok(waited)
-        }
-        Acquired::Stopped(cause) => Err(cause.into()),
-    }
-}
+/// What both ways come to.
+type Outcome = Result<(ConfigReport, migrate::Summary), Error>;
 
 /// The part that needs the lock.
 async fn locked(
     settings: &Settings,
     database: &Database,
-    stop: &Stop,
-    ready: Result<Ready, Error>,
-) -> Result<(ConfigReport, migrate::Summary), Error> {
-    let Ready { config, session } = ready?;
-    // Not to be interrupted: it is short, and must not go on without the lock.
+    preparing: impl Future<Output = Result<Prepared, Error>>,
+    superseded: Option<&str>,
+) -> Outcome {
+    let Prepared { config, session, nothing_to_do } = preparing.await?;
     let config = write(config, &settings.config).await?;
-    let migrating = async { Ok::<_, Error>(migrate::run(database.revive(session).await?).await?) };
-    match stop.unless(migrating).await {
-        Ok(migrations) => Ok((config, migrations?)),
-        Err(cause) => {
-            database.end_sessions().await;
-            Err(cause.into())
-        }
+    if let Some(migrations) = nothing_to_do {
+        return Ok((config, migrations));
     }
+    let mut session = database.revive(session).await?;
+    database.raise_fence(&mut session, superseded).await?;
+    Ok((config, migrate::run(session).await?))
+}
+
+/// The part that is left to a task that was waiting for the lock and was told to stop.
+async fn unlocked(
+    settings: &Settings,
+    preparing: impl Future<Output = Result<Prepared, Error>>,
+    cause: Cause,
+) -> Outcome {
+    let Prepared { config, nothing_to_do, .. } = preparing.await?;
+    let migrations = nothing_to_do.ok_or(Error::Stopped(cause))?;
+    tracing::info!(step = "lock", "the database has every migration already: the lock is not needed");
+    Ok((write(config, &settings.config).await?, migrations))
+}
+
+/// Does `work` while the lock is kept and nobody asks for the end. Whatever ends it
+/// early, no database session of ours is left behind.
+async fn keep_to_the_end(
+    lock: &Lock,
+    database: &Database,
+    stop: &Stop,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    let ended_early = match lock.while_held(stop.unless_signalled(work)).await {
+        Ok(Ok(outcome)) => return outcome,
+        Ok(Err(signal)) => Error::Stopped(Cause::Signal(signal)),
+        Err(lost) => lock::Error::from(lost).into(),
+    };
+    database.end_sessions().await;
+    Err(ended_early)
 }
 
 async fn write(config: ProviderConfig, settings: &ConfigSettings) -> Result<ConfigReport, Error> {
@@ -110,23 +113,7 @@ async fn write(config: ProviderConfig, settings: &ConfigSettings) -> Result<Conf
         config::Written::Unchanged => "has this content already and is left alone",
     };
     let path = settings.path.display();
-    tracing::info!(
-        step = "config",
-        duration_ms = millis(started.elapsed()),
-        bytes = report.bytes,
-        "{path} {what}"
-    );
+    let duration_ms = millis(started.elapsed());
+    tracing::info!(step = "config", duration_ms, bytes = report.bytes, "{path} {what}");
     Ok(report)
-}
-
-/// When a step fails, nobody need wait for the others.
-async fn ends_others_on_error<T>(
-    stop: &Stop,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let outcome = work.await;
-    if outcome.is_err() {
-        stop.request(Cause::Failure);
-    }
-    outcome
 }

@@ -34,6 +34,8 @@ pub enum Cause {
     Signal(Signal),
     /// Another step has failed and reports its own error.
     Failure,
+    /// There is nothing to migrate: nobody need wait for the lock.
+    NothingToDo,
 }
 
 impl fmt::Display for Cause {
@@ -41,6 +43,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Signal(signal) => signal.fmt(f),
             Self::Failure => f.write_str("another step's failure"),
+            Self::NothingToDo => f.write_str("having nothing to do"),
         }
     }
 }
@@ -76,11 +79,19 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks everything to end. Only the first cause counts.
+    /// Asks everything to end. The first cause counts; only a signal outranks having
+    /// nothing to do, which ends the wait and not the work.
     pub fn request(&self, cause: Cause) {
-        self.0.send_if_modified(|current| match current {
-            Some(_) => false,
-            None => current.replace(cause).is_none(),
+        self.0.send_if_modified(|current| {
+            let counts = match current {
+                None => true,
+                Some(Cause::NothingToDo) => matches!(cause, Cause::Signal(_)),
+                Some(_) => false,
+            };
+            if counts {
+                *current = Some(cause);
+            }
+            counts
         });
     }
 
@@ -91,6 +102,27 @@ impl Stop {
             Some(cause) => cause,
             // Only a closed channel gets here, and `self` keeps it open.
             None => std::future::pending().await,
+        }
+    }
+
+    /// Runs `work` unless, or until, a signal comes; then drops it where it stands.
+    ///
+    /// # Errors
+    /// The signal, when it came first.
+    pub async fn unless_signalled<T>(&self, work: impl Future<Output = T>) -> Result<T, Signal> {
+        let mut receiver = self.0.subscribe();
+        let signalled = async {
+            let is_signal = |cause: &Option<Cause>| matches!(cause, Some(Cause::Signal(_)));
+            match receiver.wait_for(is_signal).await.ok().and_then(|cause| *cause) {
+                Some(Cause::Signal(signal)) => signal,
+                // Only a closed channel gets here, and `self` keeps it open.
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = signalled => Err(signal),
+            done = work => Ok(done),
         }
     }
 
@@ -119,6 +151,17 @@ mod tests {
         stop.request(Cause::Failure);
         assert_eq!(stop.requested().await, Cause::Signal(Signal::Terminate));
         assert_eq!(stop.unless(async { 7 }).await, Err(Cause::Signal(Signal::Terminate)));
+    }
+
+    #[tokio::test]
+    async fn having_nothing_to_do_ends_the_wait_and_not_the_work() {
+        let stop = Stop::default();
+        stop.request(Cause::NothingToDo);
+        assert_eq!(stop.unless_signalled(async { 7 }).await, Ok(7));
+        stop.request(Cause::Failure);
+        assert_eq!(stop.requested().await, Cause::NothingToDo);
+        stop.request(Cause::Signal(Signal::Interrupt));
+        assert_eq!(stop.unless_signalled(async { 7 }).await, Err(Signal::Interrupt));
     }
 
     #[tokio::test]

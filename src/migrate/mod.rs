@@ -108,6 +108,17 @@ pub async fn run(connection: PgConnection) -> Result<Summary, Error> {
     Ok(Summary { applied: pending.len(), schema_version: newest.unwrap_or(0) })
 }
 
+/// Whether there is nothing to do: every migration is applied, and both ledgers agree.
+/// Changes nothing. Returns what a run would come to.
+///
+/// # Errors
+/// Those of the driver.
+pub async fn up_to_date(connection: &mut PgConnection) -> Result<Option<Summary>, sqlx::Error> {
+    let known = embedded::migrations::runner().get_migrations().clone();
+    let version = ledger::up_to_date(connection, &known).await?;
+    Ok(version.map(|schema_version| Summary { applied: 0, schema_version }))
+}
+
 /// Known migrations without a row in goose's ledger, ascending.
 fn pending(known: &[Migration], applied: &[i64]) -> Result<Vec<Migration>, Error> {
     let mut pending: Vec<Migration> =

@@ -56,6 +56,8 @@ pub struct LockSettings {
     pub lease: Duration,
     /// How long to wait for another holder before giving up.
     pub max_wait: Duration,
+    /// Whether to wait for the lock even when there is nothing to migrate.
+    pub always: bool,
     /// Upper bound of the pause between two tries.
     pub poll_interval: Duration,
 }
@@ -199,6 +201,7 @@ fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {
     let lease_range = parse::duration(Duration::from_secs(1), A_DAY);
     let lease = reader.required(&table::LOCK_LEASE, lease_range);
     let max_wait = reader.required(&table::MAX_WAIT, parse::duration(Duration::ZERO, A_DAY));
+    let always = reader.required(&table::ALWAYS_LOCK, parse::switch);
     let poll_range = parse::duration(Duration::from_millis(100), A_DAY);
     let poll_interval = reader.required(&table::POLL_INTERVAL, poll_range);
     let (ttl, mut lease) = ttl.zip(lease)?;
@@ -214,6 +217,7 @@ fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {
         ttl,
         lease,
         max_wait: max_wait?,
+        always: always?,
         poll_interval: poll_interval?,
     })
 }

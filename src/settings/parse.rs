@@ -60,6 +60,15 @@ pub fn file_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// A switch: what people write for yes and no.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("must be true or false".into()),
+    }
+}
+
 /// One of the five levels, in any case.
 pub fn log_level(text: &str) -> Result<LogLevel, String> {
     match text.to_ascii_lowercase().as_str() {

@@ -10,7 +10,7 @@ pub struct Setting {
     pub flag: &'static str,
     /// What holds when neither is given; `None` where there is no default.
     pub default: Option<&'static str>,
-    /// How the value is named in `--help`.
+    /// How the value is named in `--help`; empty for a switch, which takes none.
     pub value: &'static str,
     /// The heading under which `--help` lists it.
     pub group: &'static str,
@@ -55,6 +55,8 @@ settings! {
         "A holder silent for this long is dead; never longer than the TTL";
     MAX_WAIT "max-wait" Some("300s"), "DURATION", LOCK, false,
         "How long to wait for another holder before giving up";
+    ALWAYS_LOCK "always-lock" Some("false"), "", LOCK, false,
+        "Wait for the lock even when the database has every migration already";
     POLL_INTERVAL "poll-interval" Some("5s"), "DURATION", LOCK, false,
         "Longest pause between two tries; polling starts faster and is jittered";
     CONFIG_PARAMETER "config-parameter" Some("/llm-proxy/api-providers"), "NAME", CONFIG, false,

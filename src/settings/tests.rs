@@ -118,6 +118,16 @@ fn the_lease_never_outlives_the_ttl() {
 }
 
 #[test]
+fn a_switch_takes_what_people_write() {
+    assert!(!Settings::read(&with_env(&[])).unwrap().lock.always);
+    assert!(Settings::read(&with_env(&[("ALWAYS_LOCK", "1")])).unwrap().lock.always);
+    assert_eq!(
+        problems(&with_env(&[("ALWAYS_LOCK", "maybe")])),
+        ["ALWAYS_LOCK=\"maybe\": must be true or false"]
+    );
+}
+
+#[test]
 fn durations_take_the_units_of_the_contract() {
     let any = parse::duration(Duration::ZERO, A_DAY);
     assert_eq!(any("300"), Ok(Duration::from_secs(300)));
