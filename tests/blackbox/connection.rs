@@ -1,5 +1,8 @@
 //! The database connection: addresses, TLS, patience and refusals.
 
+use llm_proxy_init::database::Database;
+use llm_proxy_init::settings::{Settings, Source};
+use sqlx::AssertSqlSafe;
 use testbed::{Finished, Init, Postgres, Result, Testbed, World};
 
 use super::{assert_code, assert_fails, world};
@@ -139,4 +142,40 @@ async fn a_server_that_does_not_accept_logins_yet_is_waited_for() -> Result<()> 
     server.accept()?;
     assert_code(&run.finish().await?, 0);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_session_dies_within_the_lease_when_its_client_vanishes() -> Result<()> {
+    let world = world().await?;
+    let source = Variables(vec![("DATABASE_URL", world.database_url("")), ("LOCK_LEASE", "20s".into())]);
+    let settings = Settings::read(&source)?;
+    let database = Database::new(settings.database, settings.lock, "a-token");
+    let mut session = database.connect().await?;
+    for (setting, value) in [
+        ("application_name", "llm-proxy-init/a-token"),
+        ("lock_timeout", "5s"),
+        ("client_connection_check_interval", "1s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "2"),
+        ("tcp_user_timeout", "20000"),
+    ] {
+        let show = AssertSqlSafe(format!("SHOW {setting}"));
+        let shown: String = sqlx::query_scalar(show).fetch_one(&mut session).await?;
+        assert_eq!(shown, value, "{setting}");
+    }
+    Ok(())
+}
+
+/// Settings given by variables alone.
+struct Variables(Vec<(&'static str, String)>);
+
+impl Source for Variables {
+    fn flag(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
+    }
 }

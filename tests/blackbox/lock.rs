@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use testbed::{LockItem, Result, TaskMetadata, World};
 
+use super::busy::{Busy, busy};
 use super::{assert_code, assert_fails, execute, line_of, world};
 
 fn text(value: &str) -> AttributeValue {
@@ -29,15 +30,9 @@ async fn put_other_holder(world: &World<'_>, expires_at: i64) -> Result<()> {
 const NOBODY: &str = "127.0.0.1:1";
 const FAR_FUTURE: i64 = 4_000_000_000;
 
-/// Runs to the moment at which the program holds the lock and is busy migrating:
-/// another session has a table locked.
+/// Does something while the program holds the lock and is busy migrating.
 async fn with_busy_holder<T>(world: &World<'_>, then: impl AsyncFnOnce(LockItem) -> Result<T>) -> Result<T> {
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
-    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "60s").start()?;
-    run.wait_for("applying V6").await?;
+    let Busy { run, mut blocker } = busy(world, "30s").await?;
     let item = world.account.lock_item().await?.expect("the lock is held");
     let outcome = then(item).await?;
     execute(&mut blocker, "COMMIT").await?;
@@ -176,12 +171,7 @@ async fn our_lock_keeps_the_script_out() -> Result<()> {
 #[tokio::test]
 async fn a_lock_that_became_anothers_is_left_alone() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
-    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "60s").start()?;
-    run.wait_for("applying V6").await?;
+    let Busy { run, mut blocker } = busy(&world, "30s").await?;
     put_other_holder(&world, FAR_FUTURE).await?;
     let anothers = world.account.lock_item().await?;
     execute(&mut blocker, "COMMIT").await?;

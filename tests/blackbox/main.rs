@@ -5,12 +5,16 @@
 // Test code: a panic is how a test fails.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod busy;
 mod cli;
 mod config;
 mod connection;
+mod fence;
 mod goose;
+mod lease;
 mod lock;
 mod migrations;
+mod nothing_to_do;
 mod permissions;
 mod secrets;
 mod sequence;

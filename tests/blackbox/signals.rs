@@ -1,8 +1,8 @@
 //! Stopping: SIGTERM and SIGINT, while waiting and while migrating.
 
-use sqlx::postgres::PgConnection;
 use testbed::{Result, Running, Signal, World};
 
+use super::busy::{sessions, wait_until};
 use super::{assert_fails, execute, goose_ledger, line_of, world};
 
 /// Starts a run that waits for a lock which somebody else keeps.
@@ -55,12 +55,12 @@ async fn stopped_while_migrating(signal: Signal, code: i32) -> Result<()> {
 
     let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100s").start()?;
     run.wait_for("applying V4").await?;
-    wait_until_blocked(&mut database).await?;
+    wait_until(&world, "wait_event_type = 'Lock'", 1).await?;
     run.signal(signal).await?;
     let run = run.finish().await?;
 
     assert_fails(&run, code, &["SIG"]);
-    assert_eq!(sessions(&mut database).await?, 0, "the session is gone before the program is");
+    assert_eq!(sessions(&mut database, "true").await?, 0, "the session is gone before the program is");
     assert_eq!(line_of(&run.json(), "release")["message"], "lock released");
     assert_eq!(world.account.lock_item().await?, None);
     let expected: Vec<(i64, bool)> = (0..=3).map(|version| (version, true)).collect();
@@ -69,23 +69,4 @@ async fn stopped_while_migrating(signal: Signal, code: i32) -> Result<()> {
     let run = world.init().run().await?;
     assert_eq!(run.last()["migrations_applied"], 3, "the next run continues: {}", run.output());
     Ok(())
-}
-
-async fn sessions(database: &mut PgConnection) -> Result<i64> {
-    let count = "SELECT count(*) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND application_name LIKE 'llm-proxy-init/%'";
-    Ok(sqlx::query_scalar(count).fetch_one(database).await?)
-}
-
-/// Polls the server until the program's session waits for a lock.
-async fn wait_until_blocked(database: &mut PgConnection) -> Result<()> {
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                   AND application_name LIKE 'llm-proxy-init/%' AND wait_event_type = 'Lock'";
-    for _ in 0..3_000 {
-        if sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *database).await? == 1 {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    Err("the program's session never waited for the lock".into())
 }

@@ -105,6 +105,12 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGKILL: it ends without a word.
+    Kill,
+    /// SIGSTOP: it stands still.
+    Freeze,
+    /// SIGCONT: it goes on.
+    Thaw,
 }
 
 /// A process that runs.
@@ -150,6 +156,9 @@ impl Running {
         let name = match signal {
             Signal::Interrupt => "INT",
             Signal::Terminate => "TERM",
+            Signal::Kill => "KILL",
+            Signal::Freeze => "STOP",
+            Signal::Thaw => "CONT",
         };
         let process = self.child.id().ok_or("the process has ended already")?;
         let sent = Command::new("/bin/sh").arg("-c").arg(format!("kill -{name} {process}")).status().await?;

@@ -1,0 +1,50 @@
+//! A run that is caught at work: it holds the lock, and its migration waits inside the
+//! database for as long as a test wants.
+
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+use testbed::{Result, Running, World};
+
+use super::{assert_code, execute};
+
+/// A run that holds the lock and is migrating: its statement waits inside the database
+/// for `blocker`, which has the table locked.
+pub struct Busy {
+    pub run: Running,
+    pub blocker: PgConnection,
+}
+
+/// Brings a run to where it is busy migrating, with this lease.
+pub async fn busy(world: &World<'_>, lease: &str) -> Result<Busy> {
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
+    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100s").env("LOCK_LEASE", lease).start()?;
+    run.wait_for("applying V6").await?;
+    wait_until(world, "wait_event_type = 'Lock'", 1).await?;
+    Ok(Busy { run, blocker })
+}
+
+/// Polls the server until so many of the program's sessions are in this state.
+pub async fn wait_until(world: &World<'_>, state: &str, count: i64) -> Result<()> {
+    let mut database = world.connect().await?;
+    for _ in 0..3_000 {
+        if sessions(&mut database, state).await? == count {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err(format!("there were never {count} sessions with {state}").into())
+}
+
+/// How many of the program's sessions on this database are in this state.
+pub async fn sessions(database: &mut PgConnection, state: &str) -> Result<i64> {
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND application_name LIKE 'llm-proxy-init/%' AND {state}"
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(database).await?)
+}
