@@ -174,18 +174,25 @@ fn read_runner_error(error: &refinery::Error, what: &str, known: &[Migration]) -
     match error.kind() {
         Kind::DivergentVersion(..) => Error::Divergent(error.to_string()),
         Kind::Connection(_, source) => match source.downcast_ref::<sqlx::Error>() {
+            Some(error) if is_connection_lost(error) => {
+                Error::ConnectionLost { action: what.into(), detail: error.to_string() }
+            }
             Some(error @ sqlx::Error::Database(_)) => {
                 let sql = known.iter().find(|migration| migration.to_string() == what);
                 let sql = sql.and_then(Migration::sql).unwrap_or_default();
                 Error::Failed { migration: what.into(), detail: describe(error, sql) }
             }
-            Some(error @ sqlx::Error::Io(_)) => {
-                Error::ConnectionLost { action: what.into(), detail: error.to_string() }
-            }
             _ => Error::Ledger { action: "reading refinery_schema_history", detail: source.to_string() },
         },
         _ => Error::Embedded(error.to_string()),
     }
+}
+
+/// Whether the session is gone: by the network, or because the server ended it (SQLSTATE
+/// classes 08 and 57P; PostgreSQL documentation, "PostgreSQL Error Codes").
+fn is_connection_lost(error: &sqlx::Error) -> bool {
+    let ended = |code: &str| code.starts_with("08") || code.starts_with("57P");
+    matches!(error, sqlx::Error::Io(_)) || sqlstate(error).is_some_and(|code| ended(&code))
 }
 
 /// The server's error with everything that helps to find the place.
@@ -209,7 +216,9 @@ fn describe(error: &sqlx::Error, sql: &str) -> String {
 /// Reads an error of our own statements, which touch only the ledgers.
 fn read_ledger_error(action: &'static str, error: &sqlx::Error) -> Error {
     match error {
-        sqlx::Error::Io(_) => Error::ConnectionLost { action: action.into(), detail: error.to_string() },
+        _ if is_connection_lost(error) => {
+            Error::ConnectionLost { action: action.into(), detail: error.to_string() }
+        }
         _ if sqlstate(error).as_deref() == Some("42501") => {
             let detail =
                 error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());

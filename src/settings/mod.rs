@@ -197,8 +197,8 @@ pub fn secrets(source: &impl Source) -> Vec<String> {
 fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {
     let table = reader.required(&table::LOCK_TABLE, parse::table_name);
     let id = reader.required(&table::LOCK_ID, parse::non_empty);
-    let ttl = reader.required(&table::LOCK_TTL, parse::duration(Duration::from_secs(1), A_DAY));
-    let lease_range = parse::duration(Duration::from_secs(1), A_DAY);
+    let ttl = reader.required(&table::LOCK_TTL, parse::whole_seconds(Duration::from_secs(1), A_DAY));
+    let lease_range = parse::whole_seconds(Duration::from_secs(1), A_DAY);
     let lease = reader.required(&table::LOCK_LEASE, lease_range);
     let max_wait = reader.required(&table::MAX_WAIT, parse::duration(Duration::ZERO, A_DAY));
     let always = reader.required(&table::ALWAYS_LOCK, parse::switch);

@@ -19,6 +19,16 @@ pub fn duration(least: Duration, most: Duration) -> impl Fn(&str) -> Result<Dura
     }
 }
 
+/// The same in whole seconds: what others read in the lock item has no fractions, and
+/// a holder must not believe in more than it has written.
+pub fn whole_seconds(least: Duration, most: Duration) -> impl Fn(&str) -> Result<Duration, String> {
+    let duration = duration(least, most);
+    move |text| match duration(text)? {
+        value if value.subsec_nanos() == 0 => Ok(value),
+        _ => Err("must be whole seconds".into()),
+    }
+}
+
 fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);

@@ -128,6 +128,14 @@ fn a_switch_takes_what_people_write() {
 }
 
 #[test]
+fn a_lease_has_no_fractions_that_the_item_could_not_tell() {
+    let problem = "LOCK_LEASE=\"1500ms\": must be whole seconds";
+    assert_eq!(problems(&with_env(&[("LOCK_LEASE", "1500ms")])), [problem]);
+    let lock = Settings::read(&with_env(&[("LOCK_LEASE", "2000ms")])).unwrap().lock;
+    assert_eq!(lock.lease, Duration::from_secs(2));
+}
+
+#[test]
 fn durations_take_the_units_of_the_contract() {
     let any = parse::duration(Duration::ZERO, A_DAY);
     assert_eq!(any("300"), Ok(Duration::from_secs(300)));
