@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::{Error, Result};
 
 /// After this a test is stuck, not slow.
-const STUCK: Duration = Duration::from_secs(120);
+pub const STUCK: Duration = Duration::from_secs(120);
 
 /// A process that is not started yet. Its environment is empty but for what is set.
 #[derive(Debug, Clone)]

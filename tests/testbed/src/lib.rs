@@ -3,20 +3,25 @@
 //! Promises a real PostgreSQL server and a real AWS emulator on free loopback ports,
 //! found on the machine or installed by itself, gone when the process that asked for
 //! them is gone, however it ends. [`World`] is one tenant in them: a database, an AWS
-//! account and a config folder of its own, so that tests never meet.
+//! account and a config folder of its own, so that tests never meet. [`AwsProxy`] and
+//! [`TcpProxy`] stand between the program and the servers and fail on demand.
 
 #![forbid(unsafe_code)]
 // Test code: a panic is how a test fails.
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod aws;
+mod aws_proxy;
+mod fault;
 mod goose;
 mod home;
+mod http;
 mod init;
 mod install;
 mod keeper;
 mod metadata;
 mod postgres;
+mod tcp_proxy;
 mod tls;
 pub mod versions;
 mod world;
@@ -24,10 +29,13 @@ mod world;
 use std::sync::OnceLock;
 
 pub use aws::{Account, Emulator, LockItem};
+pub use aws_proxy::{AwsProxy, Seen};
+pub use fault::{Fault, Rule};
 pub use goose::Goose;
 pub use init::{Finished, Init, Running, Signal};
 pub use metadata::TaskMetadata;
 pub use postgres::Postgres;
+pub use tcp_proxy::TcpProxy;
 pub use tls::Certificates;
 pub use world::{PROVIDERS, World};
 

@@ -100,7 +100,12 @@ impl<'a> World<'a> {
 
     /// The database's URL with `query` after it.
     pub fn database_url(&self, query: &str) -> String {
-        let (name, password, port) = (&self.database, &self.password, self.testbed.postgres.port);
+        self.database_url_through(self.testbed.postgres.port, query)
+    }
+
+    /// The same with another port, such as a proxy's, in place of the server's.
+    pub fn database_url_through(&self, port: u16, query: &str) -> String {
+        let (name, password) = (&self.database, &self.password);
         format!("postgres://{name}:{password}@127.0.0.1:{port}/{name}{query}")
     }
 
