@@ -134,6 +134,7 @@ fn tell(line: &Value) -> Option<String> {
     let told = match line["step"].as_str()? {
         "start" => "starts".to_owned(),
         "lock" if message == "lock acquired" => bold("● holds the lock"),
+        "lock" if message.ends_with("not needed") => "↷ needs no lock any more".to_owned(),
         "lock" => {
             let holder = line["holder"].as_str()?.rsplit('/').next()?.split(' ').next()?.to_owned();
             dim(&format!("◌ waits, {holder} holds the lock"))

@@ -25,7 +25,7 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(300);
 /// One call with all of the SDK's own retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Tries of one call; the SDK backs off between them and honours throttling.
-const ATTEMPTS: u32 = 4;
+pub const ATTEMPTS: u32 = 4;
 
 /// The services that the job needs.
 #[derive(Debug, Clone)]
@@ -86,12 +86,14 @@ impl Clients {
     }
 }
 
-impl Clients {
-    /// A client for DynamoDB whose single tries end sooner, if `attempt` is short.
-    pub fn dynamodb_within(&self, attempt: Duration) -> Service<aws_sdk_dynamodb::Client> {
-        let timeouts = timeouts(attempt.clamp(SHORTEST_ATTEMPT, ATTEMPT_TIMEOUT));
-        let config = self.dynamodb.client.config().to_builder().timeout_config(timeouts).build();
-        Service { client: aws_sdk_dynamodb::Client::from_conf(config), place: self.dynamodb.place.clone() }
+impl Service<aws_sdk_dynamodb::Client> {
+    /// The same with another bound for single tries, and with so many of them.
+    #[must_use]
+    pub fn trying(&self, tries: u32, each: Duration) -> Self {
+        let timeouts = timeouts(each.clamp(SHORTEST_ATTEMPT, ATTEMPT_TIMEOUT));
+        let retries = RetryConfig::standard().with_max_attempts(tries);
+        let config = self.client.config().to_builder().timeout_config(timeouts).retry_config(retries);
+        Self { client: aws_sdk_dynamodb::Client::from_conf(config.build()), place: self.place.clone() }
     }
 }
 

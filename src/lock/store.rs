@@ -25,6 +25,8 @@ const TRIES_PER_LEASE: u32 = 6;
 #[derive(Debug)]
 pub struct Store {
     dynamodb: Service<Client>,
+    /// Without the SDK's own retries: their pauses could outlast the lease.
+    renewing: Service<Client>,
     table: String,
     id: String,
 }
@@ -53,7 +55,8 @@ impl Store {
     /// The item that `settings` name.
     pub fn new(clients: &Clients, settings: &LockSettings) -> Self {
         Self {
-            dynamodb: clients.dynamodb_within(settings.lease / TRIES_PER_LEASE),
+            dynamodb: clients.dynamodb.trying(aws::ATTEMPTS, settings.lease / TRIES_PER_LEASE),
+            renewing: clients.dynamodb.trying(1, settings.lease / TRIES_PER_LEASE),
             table: settings.table.clone(),
             id: settings.id.clone(),
         }
@@ -67,7 +70,7 @@ impl Store {
             None => (String::new(), 0),
         };
         let put = self
-            .dynamodb
+            .renewing
             .client
             .put_item()
             .condition_expression("#token = :token AND heartbeat < :heartbeat")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use testbed::{Result, Running, World};
+use testbed::{Init, Result, Running, World};
 
 use super::{assert_code, execute};
 
@@ -18,11 +18,16 @@ pub struct Busy {
 
 /// Brings a run to where it is busy migrating, with this lease.
 pub async fn busy(world: &World<'_>, lease: &str) -> Result<Busy> {
+    busy_as(world, world.init().env("LOCK_LEASE", lease)).await
+}
+
+/// The same with a program of one's own making.
+pub async fn busy_as(world: &World<'_>, init: Init) -> Result<Busy> {
     assert_code(&world.init().run().await?, 0);
     let mut blocker = world.connect().await?;
     execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
     execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
-    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100s").env("LOCK_LEASE", lease).start()?;
+    let mut run = init.env("MIGRATION_LOCK_TIMEOUT", "100s").start()?;
     run.wait_for("applying V6").await?;
     wait_until(world, "wait_event_type = 'Lock'", 1).await?;
     Ok(Busy { run, blocker })

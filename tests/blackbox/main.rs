@@ -9,6 +9,7 @@ mod busy;
 mod cli;
 mod config;
 mod connection;
+mod faults;
 mod fence;
 mod goose;
 mod lease;
