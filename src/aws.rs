@@ -175,16 +175,16 @@ pub struct Error {
 }
 
 impl Error {
-    /// Reads an SDK error: by its type where the SDK has one, by the error code
-    /// that the service sent where it has not (access and signature errors are in
-    /// no service's model; see "Common Error Types" in the API references).
+    /// Reads an SDK error: by its type where the service's model has one, else by the
+    /// error code that the service sent.
     pub fn read<E>(action: &'static str, resource: String, error: &SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + StdError + 'static,
+        E: Modelled + ProvideErrorMetadata + StdError + 'static,
     {
         let kind = match error {
             SdkError::ServiceError(answer) => {
-                kind_of_answer(answer.err().code(), answer.raw().status().as_u16())
+                let by_code = || kind_of_answer(answer.err().code(), answer.raw().status().as_u16());
+                answer.err().kind().unwrap_or_else(by_code)
             }
             other if caused_by_credentials(other) => Kind::NoCredentials,
             _ => Kind::Unreachable,
@@ -201,9 +201,17 @@ impl Error {
     }
 }
 
+/// An operation's error type, of which the service's model has some variants.
+pub trait Modelled {
+    /// What the variant means; `None` for what is not in the model.
+    fn kind(&self) -> Option<Kind>;
+}
+
+/// What is in no service's model: access, credentials and signatures, throttling at the
+/// door (see "Common Error Types" in the API references).
 fn kind_of_answer(code: Option<&str>, status: u16) -> Kind {
     match code.unwrap_or_default() {
-        "AccessDeniedException" | "AccessDenied" | "InvalidKeyId" => Kind::Denied,
+        "AccessDeniedException" | "AccessDenied" => Kind::Denied,
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
@@ -213,12 +221,7 @@ fn kind_of_answer(code: Option<&str>, status: u16) -> Kind {
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException" => Kind::NoCredentials,
-        "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" => Kind::Missing,
-        "ThrottlingException"
-        | "Throttling"
-        | "ProvisionedThroughputExceededException"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException" => Kind::Busy,
+        "ThrottlingException" | "Throttling" | "TooManyRequestsException" => Kind::Busy,
         _ if status >= 500 || status == 429 => Kind::Busy,
         _ if status == 401 || status == 403 => Kind::Denied,
         _ => Kind::WrongShape,
@@ -238,8 +241,6 @@ mod tests {
         for (code, status, kind) in [
             (Some("AccessDeniedException"), 400, Kind::Denied),
             (Some("UnrecognizedClientException"), 400, Kind::NoCredentials),
-            (Some("ResourceNotFoundException"), 400, Kind::Missing),
-            (Some("ParameterVersionNotFound"), 400, Kind::Missing),
             (Some("ValidationException"), 400, Kind::WrongShape),
             (Some("ThrottlingException"), 400, Kind::Busy),
             (Some("InternalServerError"), 500, Kind::Busy),

@@ -1,9 +1,10 @@
 //! The parameter in SSM: one decrypted read.
 
+use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use aws_sdk_ssm::types::ParameterType;
 
 use super::{Error, ProviderConfig};
-use crate::aws::{self, Clients};
+use crate::aws::{self, Clients, Kind, Modelled};
 
 /// Fetches and checks the provider config.
 ///
@@ -23,4 +24,16 @@ pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Erro
     }
     let version = parameter.version;
     ProviderConfig::check(parameter.value.unwrap_or_default(), format!("{name} (version {version})"))
+}
+
+impl Modelled for GetParameterError {
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::ParameterNotFound(_) | Self::ParameterVersionNotFound(_) => Some(Kind::Missing),
+            // The key that encrypts the value is disabled or may not be used.
+            Self::InvalidKeyId(_) => Some(Kind::Denied),
+            Self::InternalServerError(_) => Some(Kind::Busy),
+            _ => None,
+        }
+    }
 }

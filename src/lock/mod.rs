@@ -57,7 +57,7 @@ const RELEASE_BUDGET: Duration = Duration::from_secs(10);
 const TAKE_BACK_BUDGET: Duration = Duration::from_secs(2);
 /// A waiter looks at least this often in a lease, so that it learns of the last sign of
 /// life soon and takes over soon after the lease.
-const LOOKS_PER_LEASE: u32 = 15;
+const LOOKS_PER_LEASE: u32 = 30;
 
 /// Why the lock was not acquired.
 #[derive(Debug, thiserror::Error)]

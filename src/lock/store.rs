@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::Error;
 use super::item::Item;
-use crate::aws::{self, Clients, Service};
+use crate::aws::{self, Clients, Kind, Modelled, Service};
 use crate::settings::LockSettings;
 
 /// So many tries of a request fit into a lease: one that hangs must not cost it.
@@ -159,9 +159,39 @@ impl Store {
 
     fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: Modelled + ProvideErrorMetadata + std::error::Error + 'static,
     {
         let resource = format!("table {} in {}", self.table, self.dynamodb.place);
         aws::Error::read(action, resource, error).into()
+    }
+}
+
+impl Modelled for PutItemError {
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::ResourceNotFoundException(_) => Some(Kind::Missing),
+            Self::ProvisionedThroughputExceededException(_)
+            | Self::RequestLimitExceeded(_)
+            | Self::ThrottlingException(_)
+            | Self::InternalServerError(_)
+            | Self::TransactionConflictException(_)
+            | Self::ReplicatedWriteConflictException(_) => Some(Kind::Busy),
+            _ => None,
+        }
+    }
+}
+
+impl Modelled for DeleteItemError {
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::ResourceNotFoundException(_) => Some(Kind::Missing),
+            Self::ProvisionedThroughputExceededException(_)
+            | Self::RequestLimitExceeded(_)
+            | Self::ThrottlingException(_)
+            | Self::InternalServerError(_)
+            | Self::TransactionConflictException(_)
+            | Self::ReplicatedWriteConflictException(_) => Some(Kind::Busy),
+            _ => None,
+        }
     }
 }

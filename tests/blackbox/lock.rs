@@ -1,6 +1,7 @@
 //! The lock: waiting, giving up, and living together with init.sh.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
 use testbed::{LockItem, Result, TaskMetadata, World};
 
 use super::busy::{Busy, busy};
@@ -91,10 +92,23 @@ async fn a_lock_that_is_held_is_waited_for() -> Result<()> {
     let mut run = world.init().env("POLL_INTERVAL", "300ms").start()?;
     let line = run.wait_for("waiting for lock").await?;
     assert!(line.contains("arn:aws:ecs:eu-west-1:1:task/proxy/other since 2026-11-01T10:00:00Z"), "{line}");
+    assert!(line.contains("silent for 0 s; waited 0 s of at most 300 s"), "{line}");
     world.account.delete_lock_item().await?;
     let run = run.finish().await?;
     assert_code(&run, 0);
     assert!(run.last()["lock_wait_ms"].as_u64() > Some(0), "{}", run.last());
+    Ok(())
+}
+
+#[tokio::test]
+async fn waiting_is_told_again_every_ten_seconds() -> Result<()> {
+    let world = world().await?;
+    put_other_holder(&world, FAR_FUTURE).await?;
+    let mut run = world.init().start()?;
+    run.wait_for("waiting for lock").await?;
+    let again: Value = serde_json::from_str(&run.wait_for("waiting for lock").await?)?;
+    assert!(again["waited_ms"].as_u64() >= Some(10_000), "{again}");
+    assert!(again["silent_ms"].as_u64() >= Some(9_000), "{again}");
     Ok(())
 }
 
