@@ -23,6 +23,9 @@ use crate::stop::{Cause, Stop};
 /// The longest pause between two looks into the ledgers.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long one look may take.
+const LOOK_BUDGET: Duration = Duration::from_secs(5);
+
 /// What the rest of the job needs.
 pub struct Prepared {
     /// The config to write.
@@ -69,16 +72,18 @@ async fn watch_for_nothing_to_do(
     let mut backoff = Backoff::new(poll_interval.min(LONGEST_PAUSE));
     loop {
         // A query is not to be dropped half-way: the session is used again.
-        match migrate::up_to_date(session).await {
-            Ok(None) => {}
-            Ok(Some(summary)) => {
+        let trouble = match tokio::time::timeout(LOOK_BUDGET, migrate::up_to_date(session)).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(summary))) => {
                 stop.request(Cause::NothingToDo);
                 return Some(summary);
             }
-            Err(error) => {
-                tracing::debug!(step = "connect", "can't tell whether there is anything to do: {error}");
-                return None;
-            }
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("no answer within {LOOK_BUDGET:?}")),
+        };
+        if let Some(trouble) = trouble {
+            tracing::debug!(step = "connect", "can't tell whether there is anything to do: {trouble}");
+            return None;
         }
         tokio::select! {
             _ = &mut when_held => return None,

@@ -28,6 +28,8 @@ use crate::wording::millis;
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long the server gets to end a session, all steps together.
 const END_BUDGET: Duration = Duration::from_secs(8);
+/// How long an idle session may take to show that it lives.
+const PING_BUDGET: Duration = Duration::from_secs(5);
 /// Between two looks whether the sessions have ended.
 const END_PAUSE: Duration = Duration::from_millis(20);
 /// How soon the server notices during a statement that its client has vanished.
@@ -79,13 +81,13 @@ impl Database {
     /// # Errors
     /// See [`Error`].
     pub async fn revive(&self, mut session: PgConnection) -> Result<PgConnection, Error> {
-        match session.ping().await {
-            Ok(()) => Ok(session),
-            Err(error) => {
-                tracing::info!(step = "connect", "the idle session has died, connecting again: {error}");
-                self.connect().await
-            }
-        }
+        let died = match tokio::time::timeout(PING_BUDGET, session.ping()).await {
+            Ok(Ok(())) => return Ok(session),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PING_BUDGET:?}"),
+        };
+        tracing::info!(step = "connect", "the idle session has died, connecting again: {died}");
+        self.connect().await
     }
 
     /// A missing file would look like a network fault to the driver.

@@ -172,6 +172,21 @@ async fn an_idle_connection_that_was_cut_is_replaced() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_idle_connection_that_is_frozen_is_given_up() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
+    world.account.put_script_lock(3_600).await?;
+    let mut run = init.env("DB_CONNECT_TIMEOUT", "1s").start()?;
+    run.wait_for("connected to").await?;
+    run.wait_for("waiting for lock").await?;
+    proxy.freeze();
+    world.account.delete_lock_item().await?;
+    assert_fails(&run.finish().await?, 69, &["no answer", "DB_CONNECT_TIMEOUT"]);
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_frozen_connection_does_not_keep_a_signal_from_ending_the_run() -> Result<()> {
     let world = world().await?;
     let (proxy, init) = through_tcp_proxy(&world).await?;
