@@ -77,10 +77,11 @@ impl Checker {
 
     /// Checks every provider; returns their names.
     fn apis(&mut self, apis: &Node<'_>) -> Vec<String> {
-        let Some(providers) = apis.data.as_mapping() else {
+        if !apis.data.is_mapping() {
             self.report(apis, "apis", "must be a mapping of names to providers");
             return Vec::new();
-        };
+        }
+        let providers = entries(apis);
         if providers.is_empty() {
             self.report(apis, "apis", "must name at least one provider");
         }
@@ -142,14 +143,11 @@ impl Checker {
     }
 
     fn whitelist(&mut self, node: &Node<'_>, path: &str) {
-        match node.data.as_mapping() {
-            Some(lists) => {
-                for (key, list) in lists {
-                    self.strings(list, &format!("{path}.{}", text(key).unwrap_or("?")));
-                }
-            }
-            None if node.data.is_null() => {}
-            None => self.report(node, path, "must be a mapping of names to lists of strings"),
+        if !node.data.is_mapping() && !node.data.is_null() {
+            self.report(node, path, "must be a mapping of names to lists of strings");
+        }
+        for (key, list) in entries(node) {
+            self.strings(list, &format!("{path}.{}", text(key).unwrap_or("?")));
         }
     }
 
@@ -218,9 +216,25 @@ const OPTIONAL: &[(&str, Check)] = &[
     ("required_headers", |checker, node, path| checker.strings(node, path)),
 ];
 
+/// The entries of a mapping, those that merge keys (`<<`) bring included: an entry of
+/// its own wins over a merged one, and an earlier merged one over a later.
+fn entries<'a, 'input>(mapping: &'a Node<'input>) -> Vec<(&'a Node<'input>, &'a Node<'input>)> {
+    let Some(own) = mapping.data.as_mapping() else { return Vec::new() };
+    let is_merge = |key: &Node<'_>| text(key) == Some("<<");
+    let mut all: Vec<_> = own.iter().filter(|(key, _)| !is_merge(key)).collect();
+    for (_, merged) in own.iter().filter(|(key, _)| is_merge(key)) {
+        let sources = merged.data.as_vec().map_or(std::slice::from_ref(merged), Vec::as_slice);
+        for (key, value) in sources.iter().flat_map(entries) {
+            if all.iter().all(|(known, _)| known.data != key.data) {
+                all.push((key, value));
+            }
+        }
+    }
+    all
+}
+
 fn get<'a, 'input>(mapping: &'a Node<'input>, key: &str) -> Option<&'a Node<'input>> {
-    let found = mapping.data.as_mapping()?.iter().find(|(name, _)| text(name) == Some(key));
-    found.map(|(_, value)| value)
+    entries(mapping).into_iter().find(|(name, _)| text(name) == Some(key)).map(|(_, value)| value)
 }
 
 fn text<'a>(node: &'a Node<'_>) -> Option<&'a str> {

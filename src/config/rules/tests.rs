@@ -68,6 +68,23 @@ fn a_config_without_providers_is_refused() {
 }
 
 #[test]
+fn anchors_and_merge_keys_count_as_the_application_reads_them() {
+    let merged = "
+defaults: &defaults {allowed_endpoints: [/v1], allowed_methods: [POST]}
+apis:
+  a: {<<: *defaults, base_url: https://a.example}
+  b: {<<: [{base_url: https://b.example}, *defaults]}
+";
+    assert_eq!(problems(merged), Vec::<String>::new());
+    let overridden =
+        merged.replace("base_url: https://a.example}", "base_url: https://a.example, allowed_methods: []}");
+    assert_eq!(
+        problems(&overridden),
+        ["line 4 column 68: apis.a.allowed_methods must have at least one entry"]
+    );
+}
+
+#[test]
 fn broken_yaml_is_refused_where_it_breaks() {
     let found = problems("apis:\n  openai: [unclosed\n");
     assert_eq!(found.len(), 1);
