@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
@@ -62,12 +62,21 @@ impl std::fmt::Display for Place {
 }
 
 impl Clients {
-    /// Sets the clients up. Nothing is sent yet, unless the SDK must ask for the region.
+    /// Sets the clients up by the SDK's own variables. Nothing is sent yet, unless the SDK
+    /// must ask for the region.
     ///
     /// # Errors
     /// [`Kind::NoRegion`] when none is configured.
     pub async fn from_environment() -> Result<Self, Error> {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
+    /// Sets the clients up by a configuration that may say more than the environment.
+    ///
+    /// # Errors
+    /// [`Kind::NoRegion`] when none is configured.
+    pub async fn load(loader: ConfigLoader) -> Result<Self, Error> {
+        let config = loader
             .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls_provider()).build_https())
             .timeout_config(timeouts(ATTEMPT_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

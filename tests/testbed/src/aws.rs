@@ -110,26 +110,12 @@ impl Account {
         .into()
     }
 
-    /// Creates a lock table: key `lock_id`, on demand, TTL on `expires_at`.
+    /// Creates a lock table, see [`create_lock_table`].
     ///
     /// # Errors
     /// Those of the emulator.
     pub async fn create_lock_table(&self, table: &str, key: &str) -> Result<()> {
-        let string =
-            AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S);
-        let hash = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash);
-        self.dynamodb
-            .create_table()
-            .table_name(table)
-            .attribute_definitions(string.build()?)
-            .key_schema(hash.build()?)
-            .billing_mode(BillingMode::PayPerRequest)
-            .send()
-            .await?;
-        let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true);
-        let update = self.dynamodb.update_time_to_live().table_name(table);
-        update.time_to_live_specification(expiry.build()?).send().await?;
-        Ok(())
+        create_lock_table(&self.dynamodb, table, key).await
     }
 
     /// Creates or changes a parameter.
@@ -183,6 +169,27 @@ impl Account {
         delete.key("lock_id", AttributeValue::S("init".into())).send().await?;
         Ok(())
     }
+}
+
+/// Creates a lock table: a string key, on demand, TTL on `expires_at`.
+///
+/// # Errors
+/// Those of the emulator.
+pub async fn create_lock_table(client: &aws_sdk_dynamodb::Client, table: &str, key: &str) -> Result<()> {
+    let string = AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S);
+    let hash = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash);
+    client
+        .create_table()
+        .table_name(table)
+        .attribute_definitions(string.build()?)
+        .key_schema(hash.build()?)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await?;
+    let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true);
+    let update = client.update_time_to_live().table_name(table);
+    update.time_to_live_specification(expiry.build()?).send().await?;
+    Ok(())
 }
 
 /// The wall clock, as init.sh reads it.

@@ -12,6 +12,7 @@
 
 mod aws;
 mod aws_proxy;
+mod dynamodb;
 mod fault;
 mod goose;
 mod home;
@@ -28,8 +29,9 @@ mod world;
 
 use std::sync::OnceLock;
 
-pub use aws::{Account, Emulator, LockItem};
+pub use aws::{Account, Emulator, LockItem, create_lock_table};
 pub use aws_proxy::{AwsProxy, Seen};
+pub use dynamodb::InProcessDynamoDb;
 pub use fault::{Fault, Rule};
 pub use goose::Goose;
 pub use init::{Finished, Init, Running, Signal};
