@@ -104,9 +104,9 @@ async fn keep_to_the_end(
 
 async fn write(config: ProviderConfig, settings: &ConfigSettings) -> Result<ConfigReport, Error> {
     let started = Instant::now();
-    let path = settings.path.clone();
+    let (path, mode) = (settings.path.clone(), settings.mode);
     let report = ConfigReport { bytes: config.bytes().len(), sha256: config.sha256() };
-    let writing = tokio::task::spawn_blocking(move || config::file::write(&path, config.bytes()));
+    let writing = tokio::task::spawn_blocking(move || config::file::write(&path, config.bytes(), mode));
     let written = writing.await.map_err(|error| Error::Runtime(error.into()))??;
     let what = match written {
         config::Written::Changed => "written",

@@ -3,17 +3,20 @@
 //! Promises that a reader sees the old content or the new, never else, whatever
 //! happens in between: a temporary file in the same folder gets the content, its
 //! final mode and an fsync before it takes the name, and the folder is synced after.
-//! Identical content is left alone, modification time included.
+//! Identical content is left alone, modification time included. What runs that were
+//! killed have left beside the file is removed.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Error;
 
-/// Readable by every user of the task: the proxy runs as another one.
-const MODE: u32 = 0o644;
+/// A temporary file is in use for milliseconds. One that is this old was left behind;
+/// a younger one may be another process's that writes to the same folder.
+const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(60);
 
 /// What writing came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,33 +27,48 @@ pub enum Written {
     Unchanged,
 }
 
-/// Makes the file at `path` have exactly `content`. Blocks on the disk.
+/// Makes the file at `path` have exactly `content` and `mode`. Blocks on the disk.
 ///
 /// # Errors
 /// [`Error::Write`] naming the operation and the path; the old file is untouched.
-pub fn write(path: &Path, content: &[u8]) -> Result<Written, Error> {
-    if is_already(path, content) {
-        return Ok(Written::Unchanged);
-    }
+pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<Written, Error> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    remove_left_behind(folder, path);
+    if is_already(path, content, mode) {
+        return Ok(Written::Unchanged);
+    }
     let temporary = Temporary::beside(path);
     let tried = |action, path: &Path| {
         let path = path.to_owned();
         move |source| Error::Write { action, path, source }
     };
-    temporary.fill(content).map_err(tried("write", &temporary.0))?;
+    temporary.fill(content, mode).map_err(tried("write", &temporary.0))?;
     fs::rename(&temporary.0, path).map_err(tried("replace", path))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried("sync", folder))?;
     Ok(Written::Changed)
 }
 
-fn is_already(path: &Path, content: &[u8]) -> bool {
+fn is_already(path: &Path, content: &[u8], mode: u32) -> bool {
     let same_mode = fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o7777 == MODE);
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o7777 == mode);
     same_mode && fs::read(path).is_ok_and(|found| found == content)
+}
+
+/// Removes temporary files of this path that no process can be using any more. Nothing
+/// depends on it: what can't be removed stays.
+fn remove_left_behind(folder: &Path, path: &Path) {
+    let is_old = |entry: &DirEntry| {
+        let modified = entry.metadata().and_then(|found| found.modified());
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= LEFT_BEHIND_AFTER))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if Temporary::is_one_of(path, &entry.file_name().to_string_lossy()) && is_old(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A file that is removed unless it has been renamed.
@@ -62,11 +80,20 @@ impl Temporary {
         Self(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
     }
 
-    fn fill(&self, content: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&self.0)?;
+    /// Whether `name` is what [`Temporary::beside`] calls a file for `path`.
+    fn is_one_of(path: &Path, name: &str) -> bool {
+        let target = path.file_name().unwrap_or_default().to_string_lossy();
+        let middle = name.strip_prefix('.').and_then(|rest| rest.strip_prefix(&*target));
+        let process =
+            middle.and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.strip_suffix(".tmp"));
+        process.is_some_and(|id| id.parse::<u32>().is_ok())
+    }
+
+    fn fill(&self, content: &[u8], mode: u32) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&self.0)?;
         file.write_all(content)?;
         // The mode given at creation is cut by the umask.
-        file.set_permissions(Permissions::from_mode(MODE))?;
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()
     }
 }
@@ -75,5 +102,23 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         // After the rename there is nothing under this name any more.
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_temporary_files_of_this_path_are_recognised() {
+        let path = Path::new("/config/api_providers.yaml");
+        let beside = Temporary::beside(path);
+        let name = beside.0.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(Temporary::is_one_of(path, &name), "{name}");
+        for other in
+            ["api_providers.yaml", ".api_providers.yaml.tmp", ".api_providers.yaml.x.tmp", ".other.1.tmp"]
+        {
+            assert!(!Temporary::is_one_of(path, other), "{other}");
+        }
     }
 }

@@ -69,6 +69,8 @@ pub struct ConfigSettings {
     pub parameter: String,
     /// The file to write.
     pub path: PathBuf,
+    /// The file's permission bits.
+    pub mode: u32,
 }
 
 /// How to reach the database and how patient to be with it.
@@ -225,7 +227,8 @@ fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {
 fn read_config(reader: &mut Reader<'_, impl Source>) -> Option<ConfigSettings> {
     let parameter = reader.required(&table::CONFIG_PARAMETER, parse::non_empty);
     let path = reader.required(&table::CONFIG_PATH, parse::file_path);
-    Some(ConfigSettings { parameter: parameter?, path: path? })
+    let mode = reader.required(&table::CONFIG_MODE, parse::file_mode);
+    Some(ConfigSettings { parameter: parameter?, path: path?, mode: mode? })
 }
 
 fn read_database(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseSettings> {

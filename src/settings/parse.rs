@@ -70,6 +70,12 @@ pub fn file_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// The permission bits of a file in octal. Its owner must be able to replace it next time.
+pub fn file_mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && mode & 0o600 == 0o600);
+    mode.ok_or_else(|| "must be a file mode in octal such as 0644, with 0600 in it".into())
+}
+
 /// A switch: what people write for yes and no.
 pub fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {

@@ -63,6 +63,8 @@ settings! {
         "SSM parameter: name, name:version, name:label or ARN";
     CONFIG_PATH "config-path" Some("/config/api_providers.yaml"), "FILE", CONFIG, false,
         "File to write for the proxy";
+    CONFIG_MODE "config-mode" Some("0644"), "MODE", CONFIG, false,
+        "Permissions of that file; the proxy must be able to read it as another user";
     DATABASE_URL "database-url" None, "URL", DATABASE, true,
         "postgres:// URL; required unless PGHOST and the other libpq variables are set";
     DB_CONNECT_TIMEOUT "db-connect-timeout" Some("60s"), "DURATION", DATABASE, false,

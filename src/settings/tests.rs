@@ -118,6 +118,15 @@ fn the_lease_never_outlives_the_ttl() {
 }
 
 #[test]
+fn a_file_mode_is_octal() {
+    assert_eq!(Settings::read(&with_env(&[])).unwrap().config.mode, 0o644);
+    assert_eq!(Settings::read(&with_env(&[("CONFIG_MODE", "640")])).unwrap().config.mode, 0o640);
+    for wrong in ["0o644", "888", "1777", "0444", "rw-r--r--", "-1"] {
+        assert_eq!(problems(&with_env(&[("CONFIG_MODE", wrong)])).len(), 1, "{wrong}");
+    }
+}
+
+#[test]
 fn a_switch_takes_what_people_write() {
     assert!(!Settings::read(&with_env(&[])).unwrap().lock.always);
     assert!(Settings::read(&with_env(&[("ALWAYS_LOCK", "1")])).unwrap().lock.always);

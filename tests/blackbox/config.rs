@@ -1,6 +1,8 @@
 //! The provider config: what is refused, and that the old file then stays.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_ssm::types::ParameterType;
 use testbed::{Finished, PROVIDERS, Result, World};
@@ -76,6 +78,38 @@ async fn an_older_version_can_be_chosen() -> Result<()> {
     let run = world.init().env("CONFIG_PARAMETER", "/llm-proxy/api-providers:1").run().await?;
     assert_code(&run, 0);
     assert_eq!(fs::read_to_string(world.config_file())?, PROVIDERS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_mode_is_the_one_asked_for_whatever_the_umask() -> Result<()> {
+    let world = world().await?;
+    let umask = ["-c", "umask 0077; exec \"$@\"", "sh"];
+    let run = world.init().env("CONFIG_MODE", "0664").inside("/bin/sh", &umask).run().await?;
+    assert_code(&run, 0);
+    assert_eq!(fs::metadata(world.config_file())?.permissions().mode() & 0o7777, 0o664);
+    let run = world.init().env("CONFIG_MODE", "0640").run().await?;
+    assert_code(&run, 0);
+    assert_eq!(fs::metadata(world.config_file())?.permissions().mode() & 0o7777, 0o640, "the same content");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_killed_runs_have_left_is_removed() -> Result<()> {
+    let world = world().await?;
+    let left = |name: &str| world.config_folder().join(name);
+    let old = SystemTime::now() - Duration::from_secs(3_600);
+    for name in [".api_providers.yaml.1.tmp", ".api_providers.yaml.77.tmp", "somebody-elses.tmp"] {
+        fs::write(left(name), OLD)?;
+        File::options().write(true).open(left(name))?.set_modified(old)?;
+    }
+    fs::write(left(".api_providers.yaml.88.tmp"), "being written right now")?;
+    assert_code(&world.init().run().await?, 0);
+    let mut names: Vec<String> = fs::read_dir(world.config_folder())?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    names.sort();
+    assert_eq!(names, [".api_providers.yaml.88.tmp", "api_providers.yaml", "somebody-elses.tmp"]);
     Ok(())
 }
 
