@@ -70,7 +70,7 @@ impl Emulator {
     }
 }
 
-const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 /// Stands for a secret in tests that look for it in every output.
 const SECRET_KEY: &str = "wJalrXUtnFEMI-testbed-secret-key";
 

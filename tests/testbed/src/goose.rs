@@ -35,6 +35,11 @@ impl Goose {
         Ok(Some(Self(program)))
     }
 
+    /// The folder that it is in, for a `PATH`.
+    pub fn folder(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+
     /// Runs a command over a folder of migrations; returns what goose said.
     ///
     /// # Errors

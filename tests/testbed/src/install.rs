@@ -58,6 +58,15 @@ pub fn ministack() -> Result<PathBuf> {
     Ok(environment.join("bin/ministack"))
 }
 
+/// The folder of the AWS CLI's program `aws`, installed at first use.
+pub fn aws_cli() -> Result<PathBuf> {
+    let _lock = home::lock_cache()?;
+    let environment = venv(versions::AWSCLI).map_err(|error| {
+        format!("no AWS CLI ({error}); install Python 3 with venv (Debian: apt-get install python3-venv)")
+    })?;
+    Ok(environment.join("bin"))
+}
+
 /// A virtual environment with one requirement in it. Made in one go: a half-made one
 /// is made again.
 fn venv(requirement: &str) -> Result<PathBuf> {

@@ -11,6 +11,7 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod aws;
+mod aws_cli;
 mod aws_proxy;
 mod dynamodb;
 mod fault;
@@ -30,6 +31,7 @@ mod world;
 use std::sync::OnceLock;
 
 pub use aws::{Account, Emulator, LockItem, create_lock_table};
+pub use aws_cli::AwsCli;
 pub use aws_proxy::{AwsProxy, Seen};
 pub use dynamodb::InProcessDynamoDb;
 pub use fault::{Fault, Rule};

