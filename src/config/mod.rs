@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub use file::Written;
 pub use parameter::fetch;
-use rules::Problem;
+use rules::{Finding, Findings};
 
 use crate::aws;
 
@@ -42,7 +42,7 @@ pub enum Error {
         /// The parameter, with its version.
         parameter: String,
         /// Everything that is wrong.
-        problems: Vec<Problem>,
+        problems: Vec<Finding>,
     },
     /// The file system refused.
     #[error("can't {action} {path}: {source}; make the folder a volume that this user may write")]
@@ -56,14 +56,15 @@ pub enum Error {
     },
 }
 
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+fn list(problems: &[Finding]) -> String {
+    problems.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A provider config that the proxy will accept.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
     text: String,
+    warnings: Vec<Finding>,
 }
 
 impl ProviderConfig {
@@ -72,8 +73,17 @@ impl ProviderConfig {
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong.
     pub fn check(text: String, parameter: String) -> Result<Self, Error> {
-        let problems = rules::check(&text);
-        if problems.is_empty() { Ok(Self { text }) } else { Err(Error::Invalid { parameter, problems }) }
+        let Findings { problems, warnings } = rules::check(&text);
+        if problems.is_empty() {
+            Ok(Self { text, warnings })
+        } else {
+            Err(Error::Invalid { parameter, problems })
+        }
+    }
+
+    /// What the proxy accepts and nobody can have meant.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
     }
 
     /// The file's content.

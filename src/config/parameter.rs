@@ -23,7 +23,12 @@ pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Erro
         return Err(Error::WrongType { parameter: name.into(), found: found.to_string() });
     }
     let version = parameter.version;
-    ProviderConfig::check(parameter.value.unwrap_or_default(), format!("{name} (version {version})"))
+    let source = format!("{name} (version {version})");
+    let config = ProviderConfig::check(parameter.value.unwrap_or_default(), source.clone())?;
+    for warning in config.warnings() {
+        tracing::warn!(step = "config", "{source}: {warning}");
+    }
+    Ok(config)
 }
 
 impl Modelled for GetParameterError {

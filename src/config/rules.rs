@@ -2,28 +2,39 @@
 //! refuse before it is written.
 //!
 //! Promises that every problem is reported in one go, each with its line, column,
-//! path and rule, and that unknown keys pass, as they do in the application.
+//! path and rule. What the application accepts passes; what is surely a mistake all the
+//! same (a key that it doesn't know, a method that is none) is reported as a warning.
 
 use std::fmt;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
+mod advice;
 mod duration;
 
-/// One thing in a config that the application would refuse.
+/// What a check has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What the application would refuse; none when the config is valid.
+    pub problems: Vec<Finding>,
+    /// What it accepts and nobody can have meant.
+    pub warnings: Vec<Finding>,
+}
+
+/// One thing in a config and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Finding {
     /// Counted from 1.
     pub line: usize,
     /// Counted from 1.
     pub column: usize,
     /// For example `apis.openai.base_url`; empty for the document as a whole.
     pub path: String,
-    /// What must hold.
+    /// What must hold, or what is odd.
     pub rule: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {} column {}: ", self.line, self.column)?;
         if !self.path.is_empty() {
@@ -33,33 +44,56 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that the application would refuse in `text`; empty when it is valid.
-pub fn check(text: &str) -> Vec<Problem> {
-    let mut checker = Checker { problems: Vec::new() };
-    match MarkedYaml::load_from_str(text) {
+/// Checks a config.
+pub fn check(text: &str) -> Findings {
+    let mut checker = Checker::default();
+    if let Some(at) = text.find(is_forbidden) {
+        let before = &text[..at];
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        checker.report_at(
+            (before.matches('\n').count() + 1, column),
+            "",
+            "is no valid YAML: a control character",
+        );
+        return checker.findings;
+    }
+    // A byte order mark is no part of the document.
+    match MarkedYaml::load_from_str(text.trim_start_matches('\u{feff}')) {
         Ok(documents) => match documents.first() {
             Some(document) => checker.document(document),
             None => checker.report_at((1, 1), "", "is empty: `apis` must name at least one provider"),
         },
         Err(error) => {
             let at = error.marker();
-            checker.report_at((at.line(), at.col() + 1), "", &format!("is no valid YAML: {}", error.info()));
+            let rule = format!("is no valid YAML: {}", error.info());
+            checker.report_at((at.line(), at.col() + 1), "", &rule);
         }
     }
-    checker.problems
+    checker.findings
+}
+
+/// Characters that a YAML stream must not contain (YAML 1.2.2, section 5.1).
+fn is_forbidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }
 
 type Node<'a> = MarkedYaml<'a>;
 
+#[derive(Default)]
 struct Checker {
-    problems: Vec<Problem>,
+    findings: Findings,
 }
+
+const TOP_LEVEL: &[&str] = &["default_api", "apis"];
+const TIMEOUTS: &[&str] = &["request", "response_header", "idle_connection", "flush_interval"];
+const CONNECTION: &[&str] = &["max_idle_conns", "max_idle_conns_per_host"];
 
 impl Checker {
     fn document(&mut self, document: &Node<'_>) {
         if !document.data.is_mapping() {
             return self.report(document, "", "must be a mapping with the key `apis`");
         }
+        self.advise_on_keys(document, "", TOP_LEVEL);
         let Some(apis) = get(document, "apis") else {
             return self.report(document, "apis", "is missing: at least one provider is required");
         };
@@ -98,6 +132,8 @@ impl Checker {
         if !provider.data.is_mapping() {
             return self.report(provider, path, "must be a mapping");
         }
+        let known: Vec<&str> = REQUIRED.iter().chain(OPTIONAL).map(|(key, _)| *key).collect();
+        self.advise_on_keys(provider, path, &known);
         for (key, check) in REQUIRED.iter().chain(OPTIONAL) {
             let path = format!("{path}.{key}");
             match get(provider, key) {
@@ -152,8 +188,7 @@ impl Checker {
     }
 
     fn timeouts(&mut self, node: &Node<'_>, path: &str) {
-        const KEYS: &[&str] = &["request", "response_header", "idle_connection", "flush_interval"];
-        self.members(node, path, KEYS, |checker, value, path| {
+        self.members(node, path, TIMEOUTS, |checker, value, path| {
             if !text(value).is_some_and(duration::is_valid) {
                 checker.report(value, path, "must be a Go duration such as 120s, 10ms or 1m30s");
             }
@@ -161,8 +196,7 @@ impl Checker {
     }
 
     fn connection(&mut self, node: &Node<'_>, path: &str) {
-        const KEYS: &[&str] = &["max_idle_conns", "max_idle_conns_per_host"];
-        self.members(node, path, KEYS, |checker, value, path| {
+        self.members(node, path, CONNECTION, |checker, value, path| {
             if !value.data.is_integer() {
                 checker.report(value, path, "must be an integer");
             }
@@ -183,6 +217,7 @@ impl Checker {
         if !node.data.is_mapping() {
             return self.report(node, path, "must be a mapping");
         }
+        self.advise_on_keys(node, path, keys);
         for key in keys {
             if let Some(value) = get(node, key).filter(|value| !value.data.is_null()) {
                 check(self, value, &format!("{path}.{key}"));
@@ -196,16 +231,51 @@ impl Checker {
     }
 
     fn report_at(&mut self, (line, column): (usize, usize), path: &str, rule: &str) {
-        self.problems.push(Problem { line, column, path: path.into(), rule: rule.into() });
+        self.findings.problems.push(Finding { line, column, path: path.into(), rule: rule.into() });
+    }
+
+    fn warn(&mut self, node: &Node<'_>, path: &str, rule: String) {
+        let (line, column) = (node.span.start.line(), node.span.start.col() + 1);
+        self.findings.warnings.push(Finding { line, column, path: path.into(), rule });
+    }
+
+    /// Warns of keys that the application ignores.
+    fn advise_on_keys(&mut self, mapping: &Node<'_>, path: &str, known: &[&str]) {
+        for (key, _) in entries(mapping) {
+            if let Some(advice) = text(key).and_then(|name| advice::on_key(name, known)) {
+                let name = text(key).unwrap_or_default();
+                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                self.warn(key, &path, advice);
+            }
+        }
+    }
+
+    /// Warns of values that are no sensible ones for their key.
+    fn advise(&mut self, node: &Node<'_>, path: &str, advice: fn(&str) -> Option<String>) {
+        let items = node.data.as_vec().map_or(std::slice::from_ref(node), Vec::as_slice);
+        for item in items {
+            if let Some(advice) = text(item).and_then(advice) {
+                self.warn(item, path, advice);
+            }
+        }
     }
 }
 
 type Check = fn(&mut Checker, &Node<'_>, &str);
 
 const REQUIRED: &[(&str, Check)] = &[
-    ("base_url", |checker, node, path| checker.filled_string(node, path)),
-    ("allowed_endpoints", |checker, node, path| checker.filled_strings(node, path)),
-    ("allowed_methods", |checker, node, path| checker.filled_strings(node, path)),
+    ("base_url", |checker, node, path| {
+        checker.filled_string(node, path);
+        checker.advise(node, path, advice::on_base_url);
+    }),
+    ("allowed_endpoints", |checker, node, path| {
+        checker.filled_strings(node, path);
+        checker.advise(node, path, advice::on_endpoint);
+    }),
+    ("allowed_methods", |checker, node, path| {
+        checker.filled_strings(node, path);
+        checker.advise(node, path, advice::on_method);
+    }),
 ];
 
 const OPTIONAL: &[(&str, Check)] = &[

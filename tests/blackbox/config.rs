@@ -39,6 +39,23 @@ async fn a_config_that_the_proxy_would_refuse_is_not_written() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_surely_a_mistake_is_warned_of() -> Result<()> {
+    let world = world().await?;
+    let odd = PROVIDERS.replace("timeouts:", "timeout:");
+    world.account.put_parameter(PARAMETER, ParameterType::String, &odd).await?;
+    let run = world.init().run().await?;
+    assert_code(&run, 0);
+    let warning = run.json().into_iter().find(|line| line["level"] == "WARN").expect("a warning");
+    assert_eq!(warning["step"], "config");
+    let message = warning["message"].as_str().expect("a message");
+    assert!(
+        message.contains("apis.openai.timeout is a key that the application ignores: is timeouts meant?"),
+        "{message}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn text_that_is_no_yaml_is_not_written() -> Result<()> {
     let world = world().await?;
     world.account.put_parameter(PARAMETER, ParameterType::String, "apis: [unclosed").await?;

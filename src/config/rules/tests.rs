@@ -14,7 +14,11 @@ apis:
 ";
 
 fn problems(text: &str) -> Vec<String> {
-    check(text).iter().map(ToString::to_string).collect()
+    check(text).problems.iter().map(ToString::to_string).collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    check(text).warnings.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -91,6 +95,55 @@ fn broken_yaml_is_refused_where_it_breaks() {
     assert!(found[0].contains("is no valid YAML"), "{found:?}");
     let twice = problems("apis: {}\napis: {}\n");
     assert!(twice[0].contains("is no valid YAML"), "{twice:?}");
+}
+
+#[test]
+fn control_characters_are_refused_and_a_byte_order_mark_is_not() {
+    let found = problems("apis:\n  a\u{0}: {}\n");
+    assert_eq!(found, ["line 2 column 4: is no valid YAML: a control character"]);
+    assert_eq!(problems(&format!("\u{feff}{VALID}")), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_surely_a_mistake_is_warned_of_and_passes() {
+    for (old, new, warning) in [
+        (
+            "default_api: openai",
+            "default_apis: openai",
+            "line 2 column 1: default_apis is a key that the application ignores: is default_api meant?",
+        ),
+        (
+            "timeouts:",
+            "timeout:",
+            "line 8 column 5: apis.openai.timeout is a key that the application ignores: is timeouts meant?",
+        ),
+        (
+            "flush_interval",
+            "flush_intervall",
+            "line 8 column 31: apis.openai.timeouts.flush_intervall is a key that the application ignores: is flush_interval meant?",
+        ),
+        (
+            "https://api.openai.com",
+            "api.openai.com",
+            "line 5 column 15: apis.openai.base_url is no http:// or https:// URL",
+        ),
+        (
+            "/v1/models",
+            "v1/models",
+            "line 6 column 47: apis.openai.allowed_endpoints \"v1/models\" does not begin with a slash, so no path matches it",
+        ),
+        (
+            "[GET, POST]",
+            "[GET, post]",
+            "line 7 column 28: apis.openai.allowed_methods \"post\" is no HTTP method (they are upper case)",
+        ),
+    ] {
+        let changed = VALID.replace(old, new).replace("something_new", "x-something_new");
+        assert_eq!(problems(&changed), Vec::<String>::new());
+        assert_eq!(warnings(&changed), [warning]);
+    }
+    let unlike = "line 11 column 5: apis.openai.something_new is a key that the application ignores";
+    assert_eq!(warnings(VALID), [unlike]);
 }
 
 #[test]
