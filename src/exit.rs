@@ -96,7 +96,7 @@ impl From<&config::Error> for ExitCode {
         match error {
             config::Error::Aws(error) => error.into(),
             config::Error::WrongType { .. } => Self::Missing,
-            config::Error::Invalid { .. } => Self::InvalidData,
+            config::Error::Invalid { .. } | config::Error::Packed { .. } => Self::InvalidData,
             config::Error::Write { .. } => Self::CannotWrite,
         }
     }

@@ -5,6 +5,7 @@
 //! then written ([`mod@file`]), whole or not at all. On any error the old file stays.
 
 pub mod file;
+pub mod packed;
 mod parameter;
 pub mod rules;
 
@@ -43,6 +44,14 @@ pub enum Error {
         parameter: String,
         /// Everything that is wrong.
         problems: Vec<Finding>,
+    },
+    /// The value is packed and can't be unpacked.
+    #[error("parameter {parameter} is packed, and {reason}; store the output of `gzip -9 < FILE | base64`")]
+    Packed {
+        /// The parameter, with its version.
+        parameter: String,
+        /// What is wrong.
+        reason: String,
     },
     /// The file system refused.
     #[error("can't {action} {path}: {source}; make the folder a volume that this user may write")]

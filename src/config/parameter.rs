@@ -3,7 +3,7 @@
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use aws_sdk_ssm::types::ParameterType;
 
-use super::{Error, ProviderConfig};
+use super::{Error, ProviderConfig, packed};
 use crate::aws::{self, Clients, Kind, Modelled};
 
 /// Fetches and checks the provider config.
@@ -24,7 +24,9 @@ pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Erro
     }
     let version = parameter.version;
     let source = format!("{name} (version {version})");
-    let config = ProviderConfig::check(parameter.value.unwrap_or_default(), source.clone())?;
+    let value = packed::unpack(parameter.value.unwrap_or_default())
+        .map_err(|reason| Error::Packed { parameter: source.clone(), reason })?;
+    let config = ProviderConfig::check(value, source.clone())?;
     for warning in config.warnings() {
         tracing::warn!(step = "config", "{source}: {warning}");
     }

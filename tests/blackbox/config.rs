@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ssm::types::ParameterType;
@@ -60,6 +61,27 @@ async fn text_that_is_no_yaml_is_not_written() -> Result<()> {
     let world = world().await?;
     world.account.put_parameter(PARAMETER, ParameterType::String, "apis: [unclosed").await?;
     assert_fails(&refused(&world, &[]).await?, 65, &["is no valid YAML"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_packed_config_is_unpacked() -> Result<()> {
+    let world = world().await?;
+    let pack = Command::new("/bin/sh")
+        .args(["-c", "printf %s \"$1\" | gzip -9 | base64", "sh", PROVIDERS])
+        .output()?;
+    let packed = String::from_utf8(pack.stdout)?;
+    world.account.put_parameter(PARAMETER, ParameterType::String, &packed).await?;
+    assert_code(&world.init().run().await?, 0);
+    assert_eq!(fs::read_to_string(world.config_file())?, PROVIDERS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_config_that_can_not_be_unpacked_is_not_written() -> Result<()> {
+    let world = world().await?;
+    world.account.put_parameter(PARAMETER, ParameterType::String, "H4sIAAAA").await?;
+    assert_fails(&refused(&world, &[]).await?, 65, &[PARAMETER, "packed", "gzip is broken"]);
     Ok(())
 }
 
