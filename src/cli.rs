@@ -36,6 +36,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
+        .subcommand(config())
         .max_term_width(100);
     table::ALL.iter().fold(command, |command, setting| {
         let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
@@ -50,6 +51,26 @@ pub fn command() -> Command {
                 .help(format!("{}\n[env: {}]{default}", setting.help, setting.env)),
         )
     })
+}
+
+/// `config validate`: what needs nothing but a file.
+fn config() -> Command {
+    let file =
+        Arg::new("file").value_name("FILE").required(true).help("The file to check, or - for standard input");
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["text", "json", "github"])
+        .default_value("text");
+    let format = format.help("For people, for programs, or as annotations of a GitHub pull request");
+    let validate = Command::new("validate")
+        .about("Check a provider config offline, as a task would: 0 when it is valid, 65 when not")
+        .args([file, format]);
+    Command::new("config")
+        .about("Work on provider configs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(validate)
 }
 
 /// The flags that were given, and the process's environment.

@@ -8,6 +8,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod database;
 pub mod error;

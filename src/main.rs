@@ -10,13 +10,16 @@ use llm_proxy_init::exit::ExitCode;
 use llm_proxy_init::report::Report;
 use llm_proxy_init::settings::{LogSettings, Settings, secrets};
 use llm_proxy_init::stop::Stop;
-use llm_proxy_init::{logging, owner, sequence};
+use llm_proxy_init::{commands, logging, owner, sequence};
 
 fn main() -> process::ExitCode {
     let command_line = match cli::command().try_get_matches() {
         Ok(matches) => CommandLine(matches),
         Err(answer) => return answer_without_running(&answer),
     };
+    if let Some(code) = commands::run(&command_line.0) {
+        return code.into();
+    }
     let log = LogSettings::read(&command_line).unwrap_or_default();
     logging::start(log, secrets(&command_line));
     exit_by_table_on_panic();

@@ -8,6 +8,7 @@ pub mod file;
 pub mod packed;
 mod parameter;
 pub mod rules;
+pub mod validate;
 
 use std::path::PathBuf;
 

@@ -52,6 +52,42 @@ async fn every_wrong_setting_is_reported_in_one_line() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_config_is_validated_offline() -> Result<()> {
+    let file = std::env::temp_dir().join(format!("llm-proxy-init-validate-{}.yaml", std::process::id()));
+    let path = file.to_string_lossy().into_owned();
+    let validate = |format: &str| {
+        let format = format!("--format={format}");
+        Init::new(program()).arg("config").arg("validate").arg(&path).arg(&format)
+    };
+    std::fs::write(&file, testbed::PROVIDERS)?;
+    let run = validate("text").run().await?;
+    assert_code(&run, 0);
+    assert!(run.output().contains("valid; "), "{}", run.output());
+    std::fs::write(&file, testbed::PROVIDERS.replace("default_api: openai", "default_api: mistral"))?;
+    let run = validate("github").run().await?;
+    assert_code(&run, 65);
+    assert!(run.output().contains("line=2,col=14::default_api names"), "{}", run.output());
+    let run = validate("json").run().await?;
+    assert_code(&run, 65);
+    assert_eq!(run.last()["problems"][0]["path"], "default_api");
+    std::fs::remove_file(&file)?;
+    let run = validate("text").run().await?;
+    assert_code(&run, 64);
+    assert!(run.stderr.contains(&path), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_config_is_validated_from_standard_input() -> Result<()> {
+    let pipe = ["-c", "printf 'apis: {}\\n' | \"$@\"", "sh"];
+    let run =
+        Init::new(program()).arg("config").arg("validate").arg("-").inside("/bin/sh", &pipe).run().await?;
+    assert_code(&run, 65);
+    assert!(run.output().contains("-:1:7: error: apis must name at least one provider"), "{}", run.output());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_flag_wins_over_its_variable() -> Result<()> {
     let world = world().await?;
     let elsewhere = world.config_folder().join("elsewhere.yaml");
