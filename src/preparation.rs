@@ -2,11 +2,13 @@
 //!
 //! Promises that the config is fetched and checked and the database connected while the
 //! lock is being waited for, that what is wrong with either ends the wait at once, and
-//! that the wait ends as well when the database turns out to have every migration.
+//! that a database which turns out to have every migration is let go at once and ends
+//! the wait as well: in a fleet, other tasks need its sessions and the lock.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -26,15 +28,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long one look may take.
 const LOOK_BUDGET: Duration = Duration::from_secs(5);
 
+/// How long ending an idle session politely may take.
+const CLOSE_BUDGET: Duration = Duration::from_secs(1);
+
 /// What the rest of the job needs.
 pub struct Prepared {
     /// The config to write.
     pub config: ProviderConfig,
+    /// The database to migrate, or not.
+    pub database: Looked,
+}
+
+/// A database that has been looked at.
+pub enum Looked {
     /// A session that has changed nothing yet.
-    pub session: PgConnection,
-    /// What migrating would come to, if the wait for the lock was ended because there
-    /// is nothing to do.
-    pub nothing_to_do: Option<migrate::Summary>,
+    ToMigrate(PgConnection),
+    /// Every migration is applied; this is what migrating would come to.
+    UpToDate(migrate::Summary),
 }
 
 /// Prepares in a task of its own. `when_held` tells it that the lock is ours, so that
@@ -47,22 +57,42 @@ pub fn prepare(
     when_held: oneshot::Receiver<()>,
 ) -> JoinHandle<Result<Prepared, Error>> {
     tokio::spawn(async move {
-        let fetch = async { Ok::<_, Error>(config::fetch(&clients, &settings.config.parameter).await?) };
-        let connect = async { Ok::<_, Error>(database.connect().await?) };
-        let both = stop.unless(async { tokio::try_join!(fetch, connect) }).await;
-        let (config, mut session) =
-            both.map_err(Error::Stopped).flatten().inspect_err(|_| stop.request(Cause::Failure))?;
-        let nothing_to_do = if settings.lock.always {
-            None
-        } else {
-            watch_for_nothing_to_do(&mut session, &stop, when_held, settings.lock.poll_interval).await
-        };
-        Ok(Prepared { config, session, nothing_to_do })
+        let (name, max_wait) = (&settings.config.parameter, settings.lock.max_wait);
+        let fetch = async { Ok::<_, Error>(config::fetch(&clients, name, max_wait).await?) };
+        let look = look(&settings, &database, &stop, when_held);
+        let both = stop.unless_signalled(async { tokio::try_join!(fetch, look) }).await;
+        let stopped = |signal| Error::Stopped(Cause::Signal(signal));
+        let (config, database) =
+            both.map_err(stopped).flatten().inspect_err(|_| stop.request(Cause::Failure))?;
+        Ok(Prepared { config, database })
     })
 }
 
+/// Connects, and finds out whether there is anything to do.
+async fn look(
+    settings: &Settings,
+    database: &Database,
+    stop: &Stop,
+    when_held: oneshot::Receiver<()>,
+) -> Result<Looked, Error> {
+    let mut session = database.connect().await?;
+    if settings.lock.always {
+        return Ok(Looked::ToMigrate(session));
+    }
+    let watch = watch_for_nothing_to_do(&mut session, stop, when_held, settings.lock.poll_interval);
+    let Some(summary) = watch.await else { return Ok(Looked::ToMigrate(session)) };
+    tracing::info!(
+        step = "migrate",
+        schema_version = summary.schema_version,
+        "the database has every migration already: the lock is not needed"
+    );
+    stop.request(Cause::NothingToDo);
+    let _ = tokio::time::timeout(CLOSE_BUDGET, session.close()).await;
+    Ok(Looked::UpToDate(summary))
+}
+
 /// Looks into the ledgers again and again, until they list every migration, the lock is
-/// ours, or the end is asked for. In the first case asks for the end of the wait.
+/// ours, or the end is asked for.
 async fn watch_for_nothing_to_do(
     session: &mut PgConnection,
     stop: &Stop,
@@ -74,10 +104,7 @@ async fn watch_for_nothing_to_do(
         // A query is not to be dropped half-way: the session is used again.
         let trouble = match tokio::time::timeout(LOOK_BUDGET, migrate::up_to_date(session)).await {
             Ok(Ok(None)) => None,
-            Ok(Ok(Some(summary))) => {
-                stop.request(Cause::NothingToDo);
-                return Some(summary);
-            }
+            Ok(Ok(Some(summary))) => return Some(summary),
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("no answer within {LOOK_BUDGET:?}")),
         };

@@ -7,6 +7,7 @@
 //! change nothing, so they happen while the lock is being waited for. A waiter that
 //! finds nothing to migrate needs no lock: it writes its own config and is done.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::lock::{self, Acquired, Lock};
 use crate::migrate;
-use crate::preparation::{Prepared, prepare};
+use crate::preparation::{Looked, Prepared, prepare};
 use crate::report::{ConfigReport, Report};
 use crate::settings::{ConfigSettings, Settings};
 use crate::stop::{Cause, Stop};
@@ -35,53 +36,70 @@ pub async fn run(settings: &Settings, owner: String, stop: &Stop) -> Result<Repo
     let database = Arc::new(Database::new(settings.database.clone(), settings.lock.clone(), lock.token()));
     let (is_held, when_held) = oneshot::channel();
     let preparing = prepare(settings.clone(), clients, Arc::clone(&database), stop.clone(), when_held);
-    let preparing = async { preparing.await.map_err(|error| Error::Runtime(error.into()))? };
+    let mut preparing = pin!(async { preparing.await.map_err(|error| Error::Runtime(error.into()))? });
 
-    let acquired = lock.acquire(stop).await.inspect_err(|_| stop.request(Cause::Failure))?;
-    let (lock_wait, outcome) = match acquired {
-        Acquired::Held { waited, superseded } => {
-            tracing::info!(step = "lock", duration_ms = millis(waited), "lock acquired");
+    let acquired = lock.acquire(stop).await?;
+    let lock_wait = started.elapsed();
+    let ended = match acquired {
+        Acquired::Held { superseded } => {
+            tracing::info!(step = "lock", duration_ms = millis(lock_wait), "lock acquired");
             let _ = is_held.send(());
-            let work = locked(settings, &database, preparing, superseded.as_deref());
-            let outcome = keep_to_the_end(&lock, &database, stop, work).await;
+            let work = locked(settings, &database, stop, preparing.as_mut(), superseded.as_deref());
+            let ended = keep_to_the_end(&lock, &database, stop, work).await;
             lock.release().await;
-            (waited, outcome)
+            ended?
         }
-        Acquired::Stopped(cause) => (started.elapsed(), unlocked(settings, preparing, cause).await),
+        Acquired::Stopped(cause) => Ended::Early(cause),
     };
-    let (config, migrations) = outcome?;
+    let (config, migrations) = match ended {
+        Ended::Done(config, migrations) => (config, migrations),
+        Ended::Early(cause) => unlocked(settings, preparing, cause).await?,
+    };
     Ok(Report { lock_wait, config, migrations, total: started.elapsed() })
 }
 
-/// What both ways come to.
-type Outcome = Result<(ConfigReport, migrate::Summary), Error>;
+/// How the part ended that needs the lock.
+enum Ended {
+    /// With everything done.
+    Done(ConfigReport, migrate::Summary),
+    /// Before it began.
+    Early(Cause),
+}
 
-/// The part that needs the lock.
+/// The part that needs the lock; it ends early when it turns out that nothing does.
 async fn locked(
     settings: &Settings,
     database: &Database,
-    preparing: impl Future<Output = Result<Prepared, Error>>,
+    stop: &Stop,
+    mut preparing: impl Future<Output = Result<Prepared, Error>> + Unpin,
     superseded: Option<&str>,
-) -> Outcome {
-    let Prepared { config, session, nothing_to_do } = preparing.await?;
+) -> Result<Ended, Error> {
+    let Prepared { config, database: looked } = match stop.unless(&mut preparing).await {
+        Ok(prepared) => prepared?,
+        Err(cause @ Cause::NothingToDo) => return Ok(Ended::Early(cause)),
+        // It ends for the same cause, and knows more of it.
+        Err(Cause::Failure | Cause::Signal(_)) => preparing.await?,
+    };
     let config = write(config, &settings.config).await?;
-    if let Some(migrations) = nothing_to_do {
-        return Ok((config, migrations));
-    }
-    let mut session = database.revive(session).await?;
-    database.raise_fence(&mut session, superseded).await?;
-    Ok((config, migrate::run(session).await?))
+    let migrations = match looked {
+        Looked::UpToDate(migrations) => migrations,
+        Looked::ToMigrate(session) => {
+            let mut session = database.revive(session).await?;
+            database.raise_fence(&mut session, superseded).await?;
+            migrate::run(session).await?
+        }
+    };
+    Ok(Ended::Done(config, migrations))
 }
 
-/// The part that is left to a task that was waiting for the lock and was told to stop.
+/// The part that is left without the lock, when there is nothing to migrate.
 async fn unlocked(
     settings: &Settings,
     preparing: impl Future<Output = Result<Prepared, Error>>,
     cause: Cause,
-) -> Outcome {
-    let Prepared { config, nothing_to_do, .. } = preparing.await?;
-    let migrations = nothing_to_do.ok_or(Error::Stopped(cause))?;
-    tracing::info!(step = "lock", "the database has every migration already: the lock is not needed");
+) -> Result<(ConfigReport, migrate::Summary), Error> {
+    let Prepared { config, database } = preparing.await?;
+    let Looked::UpToDate(migrations) = database else { return Err(Error::Stopped(cause)) };
     Ok((write(config, &settings.config).await?, migrations))
 }
 
@@ -91,10 +109,10 @@ async fn keep_to_the_end(
     lock: &Lock,
     database: &Database,
     stop: &Stop,
-    work: impl Future<Output = Outcome>,
-) -> Outcome {
+    work: impl Future<Output = Result<Ended, Error>>,
+) -> Result<Ended, Error> {
     let ended_early = match lock.while_held(stop.unless_signalled(work)).await {
-        Ok(Ok(outcome)) => return outcome,
+        Ok(Ok(ended)) => return ended,
         Ok(Err(signal)) => Error::Stopped(Cause::Signal(signal)),
         Err(lost) => lock::Error::from(lost).into(),
     };

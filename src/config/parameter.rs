@@ -1,23 +1,31 @@
-//! The parameter in SSM: one decrypted read.
+//! The parameter in SSM: one decrypted read, and the patience that it takes in a fleet.
 
-use aws_sdk_ssm::operation::get_parameter::GetParameterError;
+use std::time::{Duration, Instant};
+
+use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
 use aws_sdk_ssm::types::ParameterType;
 
 use super::{Error, ProviderConfig, packed};
 use crate::aws::{self, Clients, Kind, Modelled};
+use crate::pacing::{Backoff, Telling};
+
+/// The longest pause between two calls, each of which has the SDK's own retries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long to go on when nothing answers at all, as opposed to a service that is busy.
+const UNANSWERED: Duration = Duration::from_secs(30);
+/// How often to tell that the parameter is still being waited for.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Fetches and checks the provider config.
 ///
 /// `name` is what `GetParameter` takes: a name, `name:version`, `name:label` or an ARN
-/// (AWS Systems Manager API reference, `GetParameter`).
+/// (AWS Systems Manager API reference, `GetParameter`). `max_wait` is for how long to
+/// try again while the service is busy.
 ///
 /// # Errors
 /// The call failed, the parameter is a list, or the proxy would refuse its value.
-pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Error> {
-    let sent = clients.ssm.client.get_parameter().name(name).with_decryption(true).send().await;
-    let answer = sent.map_err(|error| {
-        aws::Error::read("ssm:GetParameter", format!("{name} in {}", clients.ssm.place), &error)
-    })?;
+pub async fn fetch(clients: &Clients, name: &str, max_wait: Duration) -> Result<ProviderConfig, Error> {
+    let answer = read(clients, name, max_wait).await?;
     let parameter = answer.parameter.unwrap_or_else(|| aws_sdk_ssm::types::Parameter::builder().build());
     if let Some(found @ ParameterType::StringList) = &parameter.r#type {
         return Err(Error::WrongType { parameter: name.into(), found: found.to_string() });
@@ -31,6 +39,35 @@ pub async fn fetch(clients: &Clients, name: &str) -> Result<ProviderConfig, Erro
         tracing::warn!(step = "config", "{source}: {warning}");
     }
     Ok(config)
+}
+
+/// Reads. All tasks of an account and region share 40 `GetParameter` calls a second (AWS
+/// Systems Manager quotas), and a fleet asks all at once: each waits its turn.
+async fn read(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetParameterOutput, aws::Error> {
+    let started = Instant::now();
+    let (mut backoff, mut telling) = (Backoff::new(LONGEST_PAUSE), Telling::every(TELL_EVERY));
+    loop {
+        let sent = clients.ssm.client.get_parameter().name(name).with_decryption(true).send().await;
+        let error = match sent {
+            Ok(answer) => return Ok(answer),
+            Err(error) => {
+                let resource = format!("{name} in {}", clients.ssm.place);
+                aws::Error::read("ssm:GetParameter", resource, &error)
+            }
+        };
+        let patience = match error.kind {
+            Kind::Busy => max_wait,
+            Kind::Unreachable => max_wait.min(UNANSWERED),
+            _ => return Err(error),
+        };
+        if started.elapsed() >= patience {
+            return Err(error);
+        }
+        if telling.is_due(started.elapsed()) {
+            tracing::warn!(step = "config", "no config yet, trying again: {error}");
+        }
+        tokio::time::sleep(backoff.next(fastrand::f64())).await;
+    }
 }
 
 impl Modelled for GetParameterError {

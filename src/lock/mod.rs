@@ -101,8 +101,6 @@ pub enum Error {
 pub enum Acquired {
     /// The lock is ours.
     Held {
-        /// How long it took to get.
-        waited: Duration,
         /// The token that it was taken over from, if its holder was dead.
         superseded: Option<String>,
     },
@@ -152,7 +150,7 @@ impl Lock {
         loop {
             let obstacle = match self.attempt(&mut waiting.waiter).await {
                 Ok(Attempt::Held { superseded }) => {
-                    return Ok(Acquired::Held { waited: waiting.so_far(), superseded });
+                    return Ok(Acquired::Held { superseded });
                 }
                 Ok(Attempt::Blocked(blocked)) => Obstacle::Held(blocked),
                 Err(Error::Aws(error)) if error.kind.is_transient() => Obstacle::NoAnswer(error),

@@ -54,7 +54,7 @@ settings! {
     LOCK_LEASE "lock-lease" Some("30s"), "DURATION", LOCK, false,
         "A holder silent for this long is dead; never longer than the TTL";
     MAX_WAIT "max-wait" Some("300s"), "DURATION", LOCK, false,
-        "How long to wait for another holder before giving up";
+        "How long to wait for another holder, or for AWS while it throttles";
     ALWAYS_LOCK "always-lock" Some("false"), "", LOCK, false,
         "Wait for the lock even when the database has every migration already";
     POLL_INTERVAL "poll-interval" Some("5s"), "DURATION", LOCK, false,

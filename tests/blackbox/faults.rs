@@ -95,6 +95,24 @@ async fn what_does_not_pass_is_given_up() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_parameter_that_can_not_be_read_is_given_up() -> Result<()> {
+    for (fault, word) in
+        [(Fault::Throttle, "ThrottlingException (400)"), (Fault::DropRequest, "AWS_ENDPOINT_URL")]
+    {
+        let world = world().await?;
+        let proxy = AwsProxy::start(&world.testbed.aws).await?;
+        proxy.inject(fault.on("GetParameter"));
+        let init = world.init().env("AWS_ENDPOINT_URL_SSM", proxy.endpoint()).env("MAX_WAIT", "10s");
+        let run = init.run().await?;
+        assert_fails(&run, 69, &["ssm:GetParameter", word]);
+        assert!(run.output().contains("no config yet"), "{}", run.output());
+        assert!(!world.config_file().exists());
+        assert_eq!(world.account.lock_item().await?, None);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_put_of_unknown_fate_is_taken_back() -> Result<()> {
     let world = world().await?;
     let (proxy, init) = through_proxy(&world).await?;

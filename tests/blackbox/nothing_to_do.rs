@@ -3,8 +3,9 @@
 use std::fs;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use testbed::{PROVIDERS, Result, World};
+use testbed::{AwsProxy, Fault, PROVIDERS, Result, World};
 
+use super::busy::wait_until;
 use super::{assert_code, assert_fails, execute, world};
 
 /// A migrated database, and a lock that somebody else holds and never releases.
@@ -66,5 +67,23 @@ async fn waiters_are_set_free_when_the_holder_has_migrated() -> Result<()> {
     assert_code(&waiter.finish().await?, 0);
     let text = AttributeValue::S("init".into());
     assert_eq!(world.account.lock_item().await?.expect("the script's")["lock_id"], text);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_its_config_keeps_nobody_else_waiting() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let proxy = AwsProxy::start(&world.testbed.aws).await?;
+    proxy.inject(Fault::Throttle.on("GetParameter"));
+    let mut run = world.init().env("AWS_ENDPOINT_URL_SSM", proxy.endpoint()).start()?;
+    run.wait_for("the lock is not needed").await?;
+    let held = proxy.seen().len();
+    proxy.wait_for("GetParameter", held + 1).await?;
+    let others = world.init().arg("--always-lock").env("CONFIG_PATH", world.config_folder().join("other"));
+    assert_code(&others.run().await?, 0);
+    wait_until(&world, "true", 0).await?;
+    proxy.clear();
+    assert_code(&run.finish().await?, 0);
     Ok(())
 }

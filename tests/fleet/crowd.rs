@@ -1,8 +1,9 @@
-//! A crowd: a hundred tasks at the same moment on an empty database.
+//! A crowd: a hundred tasks at the same moment on an empty database, and two hundred
+//! that share what Parameter Store allows an account.
 
 use std::fs;
 
-use testbed::{PROVIDERS, Result};
+use testbed::{AwsProxy, Fault, PROVIDERS, Result};
 
 use super::{assert_done, assert_migrated_once, config_file, world};
 
@@ -26,5 +27,25 @@ async fn a_hundred_at_once_share_the_work() -> Result<()> {
     assert_eq!(files, TASKS, "nothing is left beside the config files");
     assert_migrated_once(&mut world.connect().await?).await?;
     assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+/// `GetParameter` calls a second that an account and region have by default.
+const QUOTA: u32 = 40;
+
+#[tokio::test]
+async fn two_hundred_at_once_wait_their_turn_for_the_parameter() -> Result<()> {
+    let (world, _machine) = world().await?;
+    assert_done(&world.init().run().await?);
+    let proxy = AwsProxy::start(&world.testbed.aws).await?;
+    proxy.inject(Fault::Throttle.on("GetParameter").above(QUOTA));
+    let init = world.init().env("AWS_ENDPOINT_URL_SSM", proxy.endpoint());
+    let starting = (0..200).map(|task| init.clone().env("CONFIG_PATH", config_file(&world, task)).start());
+    for running in starting.collect::<Result<Vec<_>>>()? {
+        assert_done(&running.finish().await?);
+    }
+    let throttled = proxy.seen().iter().filter(|seen| seen.fault.is_some()).count();
+    eprintln!("{throttled} calls were throttled");
+    assert!(throttled > 0, "the fleet never met the quota");
     Ok(())
 }

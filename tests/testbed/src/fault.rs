@@ -4,7 +4,7 @@
 //! `Fault::DropAnswer.on("PutItem").containing("attribute_not_exists").nth(1)`
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is done to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Fault {
 
     /// Hits every request.
     pub fn on_any(self) -> Rule {
-        Rule { fault: self, operation: None, texts: Vec::new(), hit: 1..=usize::MAX, met: 0 }
+        Rule { fault: self, operation: None, texts: Vec::new(), hit: 1..=usize::MAX, allowance: None, met: 0 }
     }
 }
 
@@ -49,6 +49,7 @@ pub struct Rule {
     /// What the body must contain (`true`) or must not (`false`).
     texts: Vec<(String, bool)>,
     hit: RangeInclusive<usize>,
+    allowance: Option<Allowance>,
     met: usize,
 }
 
@@ -80,11 +81,41 @@ impl Rule {
         Self { hit: n..=usize::MAX, ..self }
     }
 
+    /// Only those beyond so many a second, as a service's quota has it.
+    pub fn above(self, per_second: u32) -> Self {
+        let per_second = f64::from(per_second);
+        let allowance = Allowance { per_second, left: per_second, since: Instant::now() };
+        Self { allowance: Some(allowance), ..self }
+    }
+
     /// Counts a request if it is one of the rule's, and says what to do to it.
     pub(crate) fn meet(&mut self, operation: &str, body: &str) -> Option<Fault> {
         let is_mine = self.operation.as_deref().is_none_or(|mine| mine == operation)
             && self.texts.iter().all(|(text, wanted)| body.contains(text) == *wanted);
         self.met += usize::from(is_mine);
-        (is_mine && self.hit.contains(&self.met)).then_some(self.fault)
+        let is_hit = is_mine && self.hit.contains(&self.met);
+        let is_allowed = is_hit && self.allowance.as_mut().is_some_and(Allowance::take);
+        (is_hit && !is_allowed).then_some(self.fault)
+    }
+}
+
+/// What a quota leaves: a bucket that fills up to one second's worth.
+#[derive(Debug, Clone)]
+struct Allowance {
+    per_second: f64,
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    /// Takes one out; false when there is none.
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let earned = now.duration_since(self.since).as_secs_f64() * self.per_second;
+        self.left = (self.left + earned).min(self.per_second);
+        self.since = now;
+        let is_allowed = self.left >= 1.0;
+        self.left -= if is_allowed { 1.0 } else { 0.0 };
+        is_allowed
     }
 }
