@@ -9,6 +9,7 @@ pub mod packed;
 mod parameter;
 pub mod rules;
 pub mod validate;
+mod yaml;
 
 use std::path::PathBuf;
 
@@ -83,7 +84,7 @@ impl ProviderConfig {
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong.
     pub fn check(text: String, parameter: String) -> Result<Self, Error> {
-        let Findings { problems, warnings } = rules::check(&text);
+        let Findings { problems, warnings, .. } = rules::check(&text);
         if problems.is_empty() {
             Ok(Self { text, warnings })
         } else {

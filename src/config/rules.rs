@@ -2,19 +2,28 @@
 //! refuse before it is written.
 //!
 //! Promises that every problem is reported in one go, each with its line, column,
-//! path and rule. What the application accepts passes; what is surely a mistake all the
-//! same (a key that it doesn't know, a method that is none) is reported as a warning.
+//! path and rule. What the application accepts passes, and is shown as the application
+//! reads it; what is surely a mistake all the same (a key that it doesn't know, a method
+//! that is none) is reported as a warning.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Value as Json};
+
+use super::yaml::{self, Content, Node, Place, Value};
+use mapping::Entry;
 
 mod advice;
 mod duration;
+mod mapping;
 
 /// What a check has found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
+    /// The config as the application reads it: aliases followed, keys merged, what it
+    /// ignores left out. Whole only without problems.
+    pub reading: Json,
     /// What the application would refuse; none when the config is valid.
     pub problems: Vec<Finding>,
     /// What it accepts and nobody can have meant.
@@ -47,271 +56,262 @@ impl fmt::Display for Finding {
 /// Checks a config.
 pub fn check(text: &str) -> Findings {
     let mut checker = Checker::default();
-    if let Some(at) = text.find(is_forbidden) {
-        let before = &text[..at];
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        checker.report_at(
-            (before.matches('\n').count() + 1, column),
-            "",
-            "is no valid YAML: a control character",
-        );
-        return checker.findings;
-    }
-    // A byte order mark is no part of the document.
-    match MarkedYaml::load_from_str(text.trim_start_matches('\u{feff}')) {
-        Ok(documents) => match documents.first() {
-            Some(document) => checker.document(document),
-            None => checker.report_at((1, 1), "", "is empty: `apis` must name at least one provider"),
-        },
-        Err(error) => {
-            let at = error.marker();
-            let rule = format!("is no valid YAML: {}", error.info());
-            checker.report_at((at.line(), at.col() + 1), "", &rule);
+    match yaml::read(text) {
+        Ok(Some(document)) => {
+            checker.findings.reading = checker.document(document.root());
+            if let Some(at) = document.next_start() {
+                checker.warn_at(
+                    at,
+                    "",
+                    "begins another document, which the application does not read".into(),
+                );
+            }
+        }
+        Ok(None) => checker.report_at((1, 1), "", "is empty: `apis` must name at least one provider"),
+        Err(malformed) => {
+            checker.report_at(malformed.at, "", &format!("is no valid YAML: {}", malformed.reason));
         }
     }
     checker.findings
 }
 
-/// Characters that a YAML stream must not contain (YAML 1.2.2, section 5.1).
-fn is_forbidden(c: char) -> bool {
-    c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
-}
-
-type Node<'a> = MarkedYaml<'a>;
-
 #[derive(Default)]
 struct Checker {
     findings: Findings,
+    merging: mapping::Merging,
 }
 
-const TOP_LEVEL: &[&str] = &["default_api", "apis"];
-const TIMEOUTS: &[&str] = &["request", "response_header", "idle_connection", "flush_interval"];
-const CONNECTION: &[&str] = &["max_idle_conns", "max_idle_conns_per_host"];
+/// Checks a value and returns it as the application reads it.
+type Check = fn(&mut Checker, Node<'_>, &str) -> Json;
+
+const TOP_LEVEL: &[(&str, Check)] =
+    &[("default_api", |checker, node, path| checker.string(node, path)), ("apis", Checker::apis)];
+
+const REQUIRED: &[&str] = &["base_url", "allowed_endpoints", "allowed_methods"];
+
+const PROVIDER: &[(&str, Check)] = &[
+    ("base_url", |checker, node, path| {
+        checker.advise(node, path, advice::on_base_url);
+        checker.filled_string(node, path)
+    }),
+    ("allowed_endpoints", |checker, node, path| {
+        checker.advise(node, path, advice::on_endpoint);
+        checker.filled_strings(node, path)
+    }),
+    ("allowed_methods", |checker, node, path| {
+        checker.advise(node, path, advice::on_method);
+        checker.filled_strings(node, path)
+    }),
+    ("timeouts", |checker, node, path| checker.members(node, path, TIMEOUTS)),
+    ("connection", |checker, node, path| checker.members(node, path, CONNECTION)),
+    ("param_whitelist", Checker::whitelist),
+    ("allowed_origins", Checker::strings),
+    ("required_headers", Checker::strings),
+];
+
+const TIMEOUTS: &[(&str, Check)] = &[
+    ("request", Checker::duration),
+    ("response_header", Checker::duration),
+    ("idle_connection", Checker::duration),
+    ("flush_interval", Checker::duration),
+];
+
+const CONNECTION: &[(&str, Check)] =
+    &[("max_idle_conns", Checker::integer), ("max_idle_conns_per_host", Checker::integer)];
 
 impl Checker {
-    fn document(&mut self, document: &Node<'_>) {
-        if !document.data.is_mapping() {
-            return self.report(document, "", "must be a mapping with the key `apis`");
+    fn document(&mut self, root: Node<'_>) -> Json {
+        if is_null(root) {
+            self.report(root, "", "is empty: `apis` must name at least one provider");
+            return Json::Null;
         }
-        self.advise_on_keys(document, "", TOP_LEVEL);
-        let Some(apis) = get(document, "apis") else {
-            return self.report(document, "apis", "is missing: at least one provider is required");
+        let reading = self.members(root, "", TOP_LEVEL);
+        let Json::Object(members) = &reading else { return reading };
+        let Some(apis) = members.get("apis") else {
+            self.report(root, "apis", "is missing: at least one provider is required");
+            return reading;
         };
-        let names = self.apis(apis);
-        let Some(default) = get(document, "default_api") else { return };
-        match text(default) {
-            Some(name) if name.is_empty() || names.iter().any(|known| known == name) => {}
-            Some(name) => {
-                let rule = format!("names {name:?}, which is not among apis: {}", names.join(", "));
-                self.report(default, "default_api", &rule);
-            }
-            None => self.string(default, "default_api"),
+        let names: Vec<&str> = apis.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let default = members.get("default_api").and_then(Json::as_str).unwrap_or_default();
+        if !default.is_empty() && !names.contains(&default) {
+            let rule = format!("names {default:?}, which is not among apis: {}", names.join(", "));
+            self.report(mapping::value_of(root, "default_api").unwrap_or(root), "default_api", &rule);
         }
+        reading
     }
 
-    /// Checks every provider; returns their names.
-    fn apis(&mut self, apis: &Node<'_>) -> Vec<String> {
-        if !apis.data.is_mapping() {
-            self.report(apis, "apis", "must be a mapping of names to providers");
-            return Vec::new();
-        }
-        let providers = entries(apis);
+    fn apis(&mut self, apis: Node<'_>, path: &str) -> Json {
+        let providers = if is_null(apis) { Some(Vec::new()) } else { self.entries(apis, path) };
+        let Some(providers) = providers else { return Json::Null };
         if providers.is_empty() {
-            self.report(apis, "apis", "must name at least one provider");
+            self.report(apis, path, "must name at least one provider");
         }
-        let mut names = Vec::new();
-        for (key, provider) in providers {
-            let name = text(key).unwrap_or("?").to_owned();
-            self.provider(provider, &format!("apis.{name}"));
-            names.push(name);
-        }
-        names
+        let provider = |Entry { name, value, .. }| {
+            let provider = self.provider(value, &format!("{path}.{name}"));
+            (name, provider)
+        };
+        Json::Object(providers.into_iter().map(provider).collect())
     }
 
-    fn provider(&mut self, provider: &Node<'_>, path: &str) {
-        if !provider.data.is_mapping() {
-            return self.report(provider, path, "must be a mapping");
+    fn provider(&mut self, provider: Node<'_>, path: &str) -> Json {
+        if is_null(provider) {
+            self.report(provider, path, "must be a mapping");
         }
-        let known: Vec<&str> = REQUIRED.iter().chain(OPTIONAL).map(|(key, _)| *key).collect();
-        self.advise_on_keys(provider, path, &known);
-        for (key, check) in REQUIRED.iter().chain(OPTIONAL) {
-            let path = format!("{path}.{key}");
-            match get(provider, key) {
-                Some(value) => check(self, value, &path),
-                None if REQUIRED.iter().any(|(required, _)| required == key) => {
-                    self.report(provider, &path, "is required");
-                }
-                None => {}
+        let reading = self.members(provider, path, PROVIDER);
+        if let Json::Object(members) = &reading {
+            for key in REQUIRED.iter().filter(|key| !members.contains_key(**key)) {
+                self.report(provider, &format!("{path}.{key}"), "is required");
             }
         }
+        reading
     }
 
-    fn string(&mut self, node: &Node<'_>, path: &str) {
-        if !node.data.is_value() {
-            self.report(node, path, "must be a string");
+    fn whitelist(&mut self, whitelist: Node<'_>, path: &str) -> Json {
+        if is_null(whitelist) {
+            return Json::Null;
         }
+        let Some(lists) = self.entries(whitelist, path) else { return Json::Null };
+        let list = |Entry { name, value, .. }| {
+            let list = self.strings(value, &format!("{path}.{name}"));
+            (name, list)
+        };
+        Json::Object(lists.into_iter().map(list).collect())
     }
 
-    fn filled_string(&mut self, node: &Node<'_>, path: &str) {
-        self.string(node, path);
-        if node.data.is_null() || text(node) == Some("") {
-            self.report(node, path, "must not be empty");
+    /// Checks a mapping with fixed keys, and warns of those that the application ignores.
+    /// Nothing is as good as no mapping at all.
+    fn members(&mut self, node: Node<'_>, path: &str, known: &[(&str, Check)]) -> Json {
+        if is_null(node) {
+            return Json::Null;
         }
-    }
-
-    fn strings(&mut self, node: &Node<'_>, path: &str) {
-        match node.data.as_vec() {
-            Some(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.string(item, &format!("{path}[{index}]"));
-                }
-            }
-            None if node.data.is_null() => {}
-            None => self.report(node, path, "must be a list of strings"),
-        }
-    }
-
-    fn filled_strings(&mut self, node: &Node<'_>, path: &str) {
-        self.strings(node, path);
-        if node.data.is_null() || node.data.as_vec().is_some_and(Vec::is_empty) {
-            self.report(node, path, "must have at least one entry");
-        }
-    }
-
-    fn whitelist(&mut self, node: &Node<'_>, path: &str) {
-        if !node.data.is_mapping() && !node.data.is_null() {
-            self.report(node, path, "must be a mapping of names to lists of strings");
-        }
-        for (key, list) in entries(node) {
-            self.strings(list, &format!("{path}.{}", text(key).unwrap_or("?")));
-        }
-    }
-
-    fn timeouts(&mut self, node: &Node<'_>, path: &str) {
-        self.members(node, path, TIMEOUTS, |checker, value, path| {
-            if !text(value).is_some_and(duration::is_valid) {
-                checker.report(value, path, "must be a Go duration such as 120s, 10ms or 1m30s");
-            }
-        });
-    }
-
-    fn connection(&mut self, node: &Node<'_>, path: &str) {
-        self.members(node, path, CONNECTION, |checker, value, path| {
-            if !value.data.is_integer() {
-                checker.report(value, path, "must be an integer");
-            }
-        });
-    }
-
-    /// Checks those of `keys` that an optional mapping has; a null is as good as absent.
-    fn members(
-        &mut self,
-        node: &Node<'_>,
-        path: &str,
-        keys: &[&str],
-        check: impl Fn(&mut Self, &Node<'_>, &str),
-    ) {
-        if node.data.is_null() {
-            return;
-        }
-        if !node.data.is_mapping() {
-            return self.report(node, path, "must be a mapping");
-        }
-        self.advise_on_keys(node, path, keys);
-        for key in keys {
-            if let Some(value) = get(node, key).filter(|value| !value.data.is_null()) {
-                check(self, value, &format!("{path}.{key}"));
-            }
-        }
-    }
-
-    fn report(&mut self, node: &Node<'_>, path: &str, rule: &str) {
-        let start = node.span.start;
-        self.report_at((start.line(), start.col() + 1), path, rule);
-    }
-
-    fn report_at(&mut self, (line, column): (usize, usize), path: &str, rule: &str) {
-        self.findings.problems.push(Finding { line, column, path: path.into(), rule: rule.into() });
-    }
-
-    fn warn(&mut self, node: &Node<'_>, path: &str, rule: String) {
-        let (line, column) = (node.span.start.line(), node.span.start.col() + 1);
-        self.findings.warnings.push(Finding { line, column, path: path.into(), rule });
-    }
-
-    /// Warns of keys that the application ignores.
-    fn advise_on_keys(&mut self, mapping: &Node<'_>, path: &str, known: &[&str]) {
-        for (key, _) in entries(mapping) {
-            if let Some(advice) = text(key).and_then(|name| advice::on_key(name, known)) {
-                let name = text(key).unwrap_or_default();
-                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let Some(entries) = self.entries(node, path) else { return Json::Null };
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let mut reading = Map::new();
+        for Entry { name, key, value } in entries {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if let Some((_, check)) = known.iter().find(|(known, _)| *known == name) {
+                reading.insert(name, check(self, value, &path));
+            } else if let Some(advice) = advice::on_key(&name, &names) {
                 self.warn(key, &path, advice);
             }
         }
+        Json::Object(reading)
+    }
+
+    fn string(&mut self, node: Node<'_>, path: &str) -> Json {
+        let Some(scalar) = node.scalar() else {
+            self.report(node, path, "must be a string");
+            return Json::Null;
+        };
+        match scalar.as_text() {
+            Ok(text) => Json::from(text),
+            Err(reason) => {
+                self.report(node, path, &reason);
+                Json::Null
+            }
+        }
+    }
+
+    fn filled_string(&mut self, node: Node<'_>, path: &str) -> Json {
+        if text(node).is_some_and(|text| text.is_empty()) {
+            self.report(node, path, "must not be empty");
+        }
+        self.string(node, path)
+    }
+
+    /// The application's reader leaves out entries that are nothing.
+    fn strings(&mut self, node: Node<'_>, path: &str) -> Json {
+        let Content::Sequence(items) = node.content() else {
+            if !is_null(node) {
+                self.report(node, path, "must be a list of strings");
+            }
+            return Json::Null;
+        };
+        let items = items.into_iter().enumerate();
+        let strings = items.map(|(index, item)| self.string(item, &format!("{path}[{index}]")));
+        Json::Array(strings.filter(|string| !string.is_null()).collect())
+    }
+
+    fn filled_strings(&mut self, node: Node<'_>, path: &str) -> Json {
+        let is_empty = match node.content() {
+            Content::Sequence(items) => items.into_iter().all(is_null),
+            _ => is_null(node),
+        };
+        if is_empty {
+            self.report(node, path, "must have at least one entry");
+        }
+        self.strings(node, path)
+    }
+
+    fn duration(&mut self, node: Node<'_>, path: &str) -> Json {
+        match value(node) {
+            Some(Value::Null) => Json::Null,
+            Some(Value::Text(text)) if duration::is_valid(&text) => Json::from(text),
+            _ => {
+                self.report(node, path, "must be a Go duration such as 120s, 10ms or 1m30s");
+                Json::Null
+            }
+        }
+    }
+
+    /// Numbers with a fraction lose it in the application's reader.
+    fn integer(&mut self, node: Node<'_>, path: &str) -> Json {
+        /// The least number that 64 bits with a sign can't hold.
+        const TOO_MUCH: f64 = 9_223_372_036_854_775_808.0;
+        let integer = match value(node) {
+            Some(Value::Null) => return Json::Null,
+            Some(Value::Integer(integer)) => i64::try_from(integer).ok(),
+            #[expect(clippy::cast_possible_truncation)]
+            Some(Value::Float(number)) if number < TOO_MUCH => Some(number as i64),
+            _ => None,
+        };
+        if integer.is_none() {
+            self.report(node, path, "must be an integer");
+        }
+        integer.into()
+    }
+
+    fn report(&mut self, node: Node<'_>, path: &str, rule: &str) {
+        self.report_at(node.at(), path, rule);
+    }
+
+    fn report_at(&mut self, (line, column): Place, path: &str, rule: &str) {
+        self.findings.problems.push(Finding { line, column, path: path.into(), rule: rule.into() });
+    }
+
+    fn warn(&mut self, node: Node<'_>, path: &str, rule: String) {
+        self.warn_at(node.at(), path, rule);
+    }
+
+    fn warn_at(&mut self, (line, column): Place, path: &str, rule: String) {
+        self.findings.warnings.push(Finding { line, column, path: path.into(), rule });
     }
 
     /// Warns of values that are no sensible ones for their key.
-    fn advise(&mut self, node: &Node<'_>, path: &str, advice: fn(&str) -> Option<String>) {
-        let items = node.data.as_vec().map_or(std::slice::from_ref(node), Vec::as_slice);
-        for item in items {
-            if let Some(advice) = text(item).and_then(advice) {
+    fn advise(&mut self, node: Node<'_>, path: &str, advice: fn(&str) -> Option<String>) {
+        let items = match node.content() {
+            Content::Sequence(items) => items,
+            _ => vec![node],
+        };
+        for item in items.into_iter().filter(|item| !is_null(*item)) {
+            if let Some(advice) = text(item).and_then(|text| advice(&text)) {
                 self.warn(item, path, advice);
             }
         }
     }
 }
 
-type Check = fn(&mut Checker, &Node<'_>, &str);
-
-const REQUIRED: &[(&str, Check)] = &[
-    ("base_url", |checker, node, path| {
-        checker.filled_string(node, path);
-        checker.advise(node, path, advice::on_base_url);
-    }),
-    ("allowed_endpoints", |checker, node, path| {
-        checker.filled_strings(node, path);
-        checker.advise(node, path, advice::on_endpoint);
-    }),
-    ("allowed_methods", |checker, node, path| {
-        checker.filled_strings(node, path);
-        checker.advise(node, path, advice::on_method);
-    }),
-];
-
-const OPTIONAL: &[(&str, Check)] = &[
-    ("timeouts", |checker, node, path| checker.timeouts(node, path)),
-    ("connection", |checker, node, path| checker.connection(node, path)),
-    ("param_whitelist", |checker, node, path| checker.whitelist(node, path)),
-    ("allowed_origins", |checker, node, path| checker.strings(node, path)),
-    ("required_headers", |checker, node, path| checker.strings(node, path)),
-];
-
-/// The entries of a mapping, those that merge keys (`<<`) bring included: an entry of
-/// its own wins over a merged one, and an earlier merged one over a later.
-fn entries<'a, 'input>(mapping: &'a Node<'input>) -> Vec<(&'a Node<'input>, &'a Node<'input>)> {
-    let Some(own) = mapping.data.as_mapping() else { return Vec::new() };
-    let is_merge = |key: &Node<'_>| text(key) == Some("<<");
-    let mut all: Vec<_> = own.iter().filter(|(key, _)| !is_merge(key)).collect();
-    for (_, merged) in own.iter().filter(|(key, _)| is_merge(key)) {
-        let sources = merged.data.as_vec().map_or(std::slice::from_ref(merged), Vec::as_slice);
-        for (key, value) in sources.iter().flat_map(entries) {
-            if all.iter().all(|(known, _)| known.data != key.data) {
-                all.push((key, value));
-            }
-        }
-    }
-    all
+fn value(node: Node<'_>) -> Option<Value<'_>> {
+    node.scalar()?.value().ok()
 }
 
-fn get<'a, 'input>(mapping: &'a Node<'input>, key: &str) -> Option<&'a Node<'input>> {
-    entries(mapping).into_iter().find(|(name, _)| text(name) == Some(key)).map(|(_, value)| value)
+fn is_null(node: Node<'_>) -> bool {
+    value(node) == Some(Value::Null)
 }
 
-fn text<'a>(node: &'a Node<'_>) -> Option<&'a str> {
-    match &node.data {
-        YamlData::Value(Scalar::String(text)) => Some(text),
-        _ => None,
-    }
+/// What a field for a text gets; nothing is as good as an empty one.
+fn text(node: Node<'_>) -> Option<Cow<'_, str>> {
+    node.scalar()?.as_text().ok().map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

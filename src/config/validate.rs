@@ -58,7 +58,7 @@ fn no_text_after(readable: &str) -> Findings {
     let line = readable.matches('\n').count() + 1;
     let column = readable.chars().rev().take_while(|c| *c != '\n').count() + 1;
     let rule = "is no UTF-8 text".to_owned();
-    Findings { problems: vec![Finding { line, column, path: String::new(), rule }], warnings: Vec::new() }
+    Findings { problems: vec![Finding { line, column, path: String::new(), rule }], ..Findings::default() }
 }
 
 /// Problems and warnings in the order of their lines.
@@ -119,6 +119,7 @@ fn as_json(name: &str, bytes: usize, findings: &Findings) -> String {
         "tier": tier(bytes),
         "problems": list(&findings.problems),
         "warnings": list(&findings.warnings),
+        "reading": findings.reading,
     });
     format!("{report}\n")
 }
@@ -165,6 +166,7 @@ providers.yaml: invalid: the proxy would refuse to start; 84 bytes, fits a stand
         assert_eq!(report["tier"], "standard");
         assert_eq!(report["problems"][0]["path"], "apis.a.base_url");
         assert_eq!(report["warnings"][0]["line"], 5);
+        assert_eq!(report["reading"]["apis"]["a"]["allowed_methods"][0], "get");
     }
 
     #[test]

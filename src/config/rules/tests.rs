@@ -93,14 +93,18 @@ fn broken_yaml_is_refused_where_it_breaks() {
     let found = problems("apis:\n  openai: [unclosed\n");
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("is no valid YAML"), "{found:?}");
-    let twice = problems("apis: {}\napis: {}\n");
-    assert!(twice[0].contains("is no valid YAML"), "{twice:?}");
+}
+
+#[test]
+fn a_name_may_be_defined_only_once() {
+    let twice = problems(&VALID.replace("apis:", "default_api: openai\napis:"));
+    assert_eq!(twice, ["line 3 column 1: defines \"default_api\" again, after line 2"]);
 }
 
 #[test]
 fn control_characters_are_refused_and_a_byte_order_mark_is_not() {
     let found = problems("apis:\n  a\u{0}: {}\n");
-    assert_eq!(found, ["line 2 column 4: is no valid YAML: a control character"]);
+    assert_eq!(found, ["line 2 column 4: is no valid YAML: U+0000 is a control character"]);
     assert_eq!(problems(&format!("\u{feff}{VALID}")), Vec::<String>::new());
 }
 

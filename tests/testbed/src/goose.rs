@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Result, home, versions};
+use crate::{Result, go, home, versions};
 
 /// An installed goose.
 #[derive(Debug)]
@@ -15,8 +15,7 @@ impl Goose {
     /// # Errors
     /// Go is there and can't build it.
     pub fn installed() -> Result<Option<Self>> {
-        if Command::new("go").arg("version").output().is_err() {
-            eprintln!("testbed: SKIPPED, nothing is compared with goose: install Go to do so");
+        if !go::is_there("nothing is compared with goose") {
             return Ok(None);
         }
         let _lock = home::lock_cache()?;
