@@ -9,7 +9,8 @@
 //!
 //! 1. **Acquire**: put our item on condition that there is none. A refusal brings the
 //!    present item with it; if that bears *our* token, the answer to an earlier try was
-//!    lost, and a renewal makes sure of the lease.
+//!    lost, and a renewal makes sure of the lease. Each put has a heartbeat of its own,
+//!    so that one that arrives late is never taken for another.
 //! 2. **Judge** the present item: held, or run out. If it has run out, put ours on
 //!    condition that the very item seen is still there, so that of several waiters one
 //!    succeeds. The superseded token is reported: its database sessions must end.
@@ -101,7 +102,7 @@ pub enum Error {
 pub enum Acquired {
     /// The lock is ours.
     Held {
-        /// The token that it was taken over from, if its holder was dead.
+        /// The token that it was taken over from, if its holder was dead, or may have been.
         superseded: Option<String>,
     },
     /// Somebody asked for the end while we waited; the lock is not ours.
@@ -173,15 +174,18 @@ impl Lock {
         let mut run_out: Option<Item> = None;
         loop {
             let sent = self.now().monotonic;
+            let heartbeat = waiter.start_put(run_out.as_ref());
             let put = match &run_out {
-                None => self.store.put_if_absent(&self.item(0)).await?,
-                Some(seen) => self.store.put_instead_of(seen, &self.item(0)).await?,
+                None => self.store.put_if_absent(&self.item(heartbeat)).await?,
+                Some(seen) => self.store.put_instead_of(seen, &self.item(heartbeat)).await?,
             };
             let present = match put {
                 Put::Done => {
-                    self.keeping().begin(Lease::acquired(self.settings.lease, 0, sent));
-                    let superseded = run_out.and_then(tell_take_over);
-                    return Ok(Attempt::Held { superseded });
+                    self.keeping().begin(Lease::acquired(self.settings.lease, heartbeat, sent));
+                    if let Some(run_out) = run_out {
+                        tell_take_over(&run_out);
+                    }
+                    return Ok(Attempt::held(waiter));
                 }
                 Put::Refused(present) => present,
             };
@@ -193,21 +197,19 @@ impl Lock {
                 Verdict::Held { silent, runs_out_in } => {
                     return Ok(Attempt::Blocked(Blocked { item, silent, runs_out_in }));
                 }
-                Verdict::Ours if self.confirm(&item).await? => return Ok(Attempt::Held { superseded: None }),
+                Verdict::Ours if self.confirm(waiter).await? => return Ok(Attempt::held(waiter)),
                 Verdict::Ours => {}
             }
         }
     }
 
     /// Makes sure of a lock that we hold by a put whose answer was lost: how long ago it
-    /// arrived is unknown, so the lease begins with a renewal. False if it was taken.
-    async fn confirm(&self, ours: &Item) -> Result<bool, Error> {
-        let heartbeat = ours.holder.as_ref().map_or(0, |holder| holder.heartbeat) + 1;
+    /// arrived is unknown, so the lease begins with a renewal. False if that was refused.
+    async fn confirm(&self, waiter: &mut Waiter) -> Result<bool, Error> {
+        let heartbeat = waiter.start_put(None);
         let sent = self.now().monotonic;
-        let confirmed = match self.store.put_renewal(&self.item(heartbeat)).await? {
-            Put::Done => true,
-            Put::Refused(present) => present.is_some_and(|item| item.token() == Some(&self.token)),
-        };
+        let put = self.store.put_renewal(&self.item(heartbeat)).await?;
+        let confirmed = matches!(put, Put::Done);
         if confirmed {
             tracing::info!(step = "lock", "the answer to an earlier try was lost: the lock is ours already");
             self.keeping().begin(Lease::acquired(self.settings.lease, heartbeat, sent));
@@ -296,6 +298,12 @@ enum Attempt {
     Blocked(Blocked),
 }
 
+impl Attempt {
+    fn held(waiter: &Waiter) -> Self {
+        Self::Held { superseded: waiter.superseded().map(str::to_owned) }
+    }
+}
+
 /// A holder that is in the way, and what we know of it.
 struct Blocked {
     item: Item,
@@ -309,11 +317,9 @@ enum Obstacle {
     NoAnswer(aws::Error),
 }
 
-/// Tells of a take-over; returns the token that was taken over from.
-fn tell_take_over(run_out: Item) -> Option<String> {
+fn tell_take_over(run_out: &Item) {
     let holder = run_out.holder_for_people();
     tracing::warn!(step = "lock", holder, "took over a lock that had run out: held by {holder}");
-    run_out.holder.map(|holder| holder.token)
 }
 
 /// The bookkeeping of one wait.

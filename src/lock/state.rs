@@ -53,11 +53,13 @@ pub enum Verdict {
     RunOut,
 }
 
-/// A waiter: it watches the item for signs of life.
+/// A waiter: it watches the item for signs of life, and counts its own puts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Waiter {
     token: String,
     watched: Option<Watched>,
+    puts: u64,
+    superseding: Option<String>,
 }
 
 /// What was last seen of a holder, and since when.
@@ -71,7 +73,24 @@ struct Watched {
 impl Waiter {
     /// A waiter that has seen nothing yet; `token` is its own.
     pub fn new(token: String) -> Self {
-        Self { token, watched: None }
+        Self { token, watched: None, puts: 0, superseding: None }
+    }
+
+    /// The heartbeat of the put that is sent now, in place of an item that has run out
+    /// if there is one. None is given twice: a put that arrives late must not bring back
+    /// what others have watched already, nor pass for a later one.
+    pub fn start_put(&mut self, instead_of: Option<&Item>) -> u64 {
+        if let Some(token) = instead_of.and_then(Item::token) {
+            self.superseding = Some(token.to_owned());
+        }
+        self.puts += 1;
+        self.puts - 1
+    }
+
+    /// Whose sessions must end once the lock is ours: the holder that was to be replaced
+    /// last. Kept when the answer to that put is lost: it may be what our item is due to.
+    pub fn superseded(&self) -> Option<&str> {
+        self.superseding.as_deref()
     }
 
     /// Judges the item that refused our put. `now` is the time *after* the refusal came.
@@ -234,6 +253,24 @@ mod tests {
         let mut waiter = Waiter::new("me".into());
         assert_eq!(waiter.judge(&scripts(1_000), at(0, 1_000)), held(0, 1));
         assert_eq!(waiter.judge(&scripts(1_000), at(0, 1_001)), Verdict::RunOut);
+    }
+
+    #[test]
+    fn no_two_puts_have_the_same_heartbeat() {
+        let mut waiter = Waiter::new("me".into());
+        assert_eq!((waiter.start_put(None), waiter.start_put(Some(&of("other", 7)))), (0, 1));
+        waiter.judge(&of("me", 1), at(0, 0));
+        assert_eq!(waiter.start_put(None), 2);
+    }
+
+    #[test]
+    fn whoever_was_to_be_replaced_is_known_when_the_answer_was_lost() {
+        let mut waiter = Waiter::new("me".into());
+        waiter.start_put(Some(&of("other", 1)));
+        waiter.start_put(None);
+        assert_eq!(waiter.judge(&of("me", 1), at(0, 0)), Verdict::Ours);
+        waiter.start_put(Some(&scripts(0)));
+        assert_eq!(waiter.superseded(), Some("other"), "the script has no sessions that we know");
     }
 
     #[test]
