@@ -95,7 +95,7 @@ impl From<&config::Error> for ExitCode {
     fn from(error: &config::Error) -> Self {
         match error {
             config::Error::Aws(error) => error.into(),
-            config::Error::WrongType { .. } => Self::Missing,
+            config::Error::WrongType { .. } | config::Error::Unreadable { .. } => Self::Missing,
             config::Error::Invalid { .. } | config::Error::Packed { .. } => Self::InvalidData,
             config::Error::Write { .. } => Self::CannotWrite,
         }

@@ -57,8 +57,8 @@ pub fn prepare(
     when_held: oneshot::Receiver<()>,
 ) -> JoinHandle<Result<Prepared, Error>> {
     tokio::spawn(async move {
-        let (name, max_wait) = (&settings.config.parameter, settings.lock.max_wait);
-        let fetch = async { Ok::<_, Error>(config::fetch(&clients, name, max_wait).await?) };
+        let (source, max_wait) = (&settings.config.source, settings.lock.max_wait);
+        let fetch = async { Ok::<_, Error>(config::fetch(&clients, source, max_wait).await?) };
         let look = look(&settings, &database, &stop, when_held);
         let both = stop.unless_signalled(async { tokio::try_join!(fetch, look) }).await;
         let stopped = |signal| Error::Stopped(Cause::Signal(signal));

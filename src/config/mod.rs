@@ -1,13 +1,14 @@
-//! The provider config: from an SSM parameter to the file that the proxy reads.
+//! The provider config: from where it is kept to the file that the proxy reads.
 //!
 //! Promises that the proxy never sees a file that it would refuse: a value is
-//! fetched decrypted, checked by the application's own rules ([`rules`]) and only
+//! fetched ([`source`]) decrypted, checked by the application's own rules ([`rules`]) and only
 //! then written ([`mod@file`]), whole or not at all. On any error the old file stays.
 
 pub mod file;
 pub mod packed;
 mod parameter;
 pub mod rules;
+mod source;
 pub mod validate;
 mod yaml;
 
@@ -16,8 +17,8 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 pub use file::Written;
-pub use parameter::fetch;
 use rules::{Finding, Findings};
+pub use source::fetch;
 
 use crate::aws;
 
@@ -37,23 +38,31 @@ pub enum Error {
     },
     /// The proxy would refuse this config.
     #[error(
-        "the provider config in {parameter} is invalid and was not written: {}; \
-         correct the parameter and start the task again",
+        "the provider config in {source_name} is invalid and was not written: {}; \
+         correct it and start the task again",
         list(problems)
     )]
     Invalid {
-        /// The parameter, with its version.
-        parameter: String,
+        /// Where it is from, a parameter with its version.
+        source_name: String,
         /// Everything that is wrong.
         problems: Vec<Finding>,
     },
     /// The value is packed and can't be unpacked.
-    #[error("parameter {parameter} is packed, and {reason}; store the output of `gzip -9 < FILE | base64`")]
+    #[error("{source_name} is packed, and {reason}; store the output of `gzip -9 < FILE | base64`")]
     Packed {
-        /// The parameter, with its version.
-        parameter: String,
+        /// Where it is from, a parameter with its version.
+        source_name: String,
         /// What is wrong.
         reason: String,
+    },
+    /// The file that it is to come from can't be read.
+    #[error("can't read {path}: {source}; correct CONFIG_PARAMETER, or mount the file")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
     },
     /// The file system refused.
     #[error("can't {action} {path}: {source}; make the folder a volume that this user may write")]
@@ -83,12 +92,12 @@ impl ProviderConfig {
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong.
-    pub fn check(text: String, parameter: String) -> Result<Self, Error> {
+    pub fn check(text: String, source_name: String) -> Result<Self, Error> {
         let Findings { problems, warnings, .. } = rules::check(&text);
         if problems.is_empty() {
             Ok(Self { text, warnings })
         } else {
-            Err(Error::Invalid { parameter, problems })
+            Err(Error::Invalid { source_name, problems })
         }
     }
 

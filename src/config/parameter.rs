@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
 use aws_sdk_ssm::types::ParameterType;
 
-use super::{Error, ProviderConfig, packed};
+use super::Error;
 use crate::aws::{self, Clients, Kind, Modelled};
 use crate::pacing::{Backoff, Telling};
 
@@ -16,34 +16,27 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 /// How often to tell that the parameter is still being waited for.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// Fetches and checks the provider config.
+/// Reads the value of a parameter; returns it with the name that tells its version.
 ///
 /// `name` is what `GetParameter` takes: a name, `name:version`, `name:label` or an ARN
 /// (AWS Systems Manager API reference, `GetParameter`). `max_wait` is for how long to
 /// try again while the service is busy.
 ///
 /// # Errors
-/// The call failed, the parameter is a list, or the proxy would refuse its value.
-pub async fn fetch(clients: &Clients, name: &str, max_wait: Duration) -> Result<ProviderConfig, Error> {
-    let answer = read(clients, name, max_wait).await?;
+/// The call failed, or the parameter is a list.
+pub async fn read(clients: &Clients, name: &str, max_wait: Duration) -> Result<(String, String), Error> {
+    let answer = get(clients, name, max_wait).await?;
     let parameter = answer.parameter.unwrap_or_else(|| aws_sdk_ssm::types::Parameter::builder().build());
     if let Some(found @ ParameterType::StringList) = &parameter.r#type {
         return Err(Error::WrongType { parameter: name.into(), found: found.to_string() });
     }
-    let version = parameter.version;
-    let source = format!("{name} (version {version})");
-    let value = packed::unpack(parameter.value.unwrap_or_default())
-        .map_err(|reason| Error::Packed { parameter: source.clone(), reason })?;
-    let config = ProviderConfig::check(value, source.clone())?;
-    for warning in config.warnings() {
-        tracing::warn!(step = "config", "{source}: {warning}");
-    }
-    Ok(config)
+    let source = format!("parameter {name} (version {})", parameter.version);
+    Ok((parameter.value.unwrap_or_default(), source))
 }
 
-/// Reads. All tasks of an account and region share 40 `GetParameter` calls a second (AWS
+/// Calls. All tasks of an account and region share 40 `GetParameter` calls a second (AWS
 /// Systems Manager quotas), and a fleet asks all at once: each waits its turn.
-async fn read(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetParameterOutput, aws::Error> {
+async fn get(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetParameterOutput, aws::Error> {
     let started = Instant::now();
     let (mut backoff, mut telling) = (Backoff::new(LONGEST_PAUSE), Telling::every(TELL_EVERY));
     loop {

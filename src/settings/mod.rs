@@ -65,12 +65,21 @@ pub struct LockSettings {
 /// Where the provider config comes from and goes to.
 #[derive(Debug, Clone)]
 pub struct ConfigSettings {
-    /// SSM parameter: name, `name:version`, `name:label` or ARN.
-    pub parameter: String,
+    /// Where it comes from.
+    pub source: ConfigSource,
     /// The file to write.
     pub path: PathBuf,
     /// The file's permission bits.
     pub mode: u32,
+}
+
+/// Where the provider config comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// An SSM parameter: name, `name:version`, `name:label` or ARN.
+    Parameter(String),
+    /// A file, for local use.
+    File(PathBuf),
 }
 
 /// How to reach the database and how patient to be with it.
@@ -225,10 +234,10 @@ fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {
 }
 
 fn read_config(reader: &mut Reader<'_, impl Source>) -> Option<ConfigSettings> {
-    let parameter = reader.required(&table::CONFIG_PARAMETER, parse::non_empty);
+    let source = reader.required(&table::CONFIG_PARAMETER, parse::config_source);
     let path = reader.required(&table::CONFIG_PATH, parse::file_path);
     let mode = reader.required(&table::CONFIG_MODE, parse::file_mode);
-    Some(ConfigSettings { parameter: parameter?, path: path?, mode: mode? })
+    Some(ConfigSettings { source: source?, path: path?, mode: mode? })
 }
 
 fn read_database(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseSettings> {

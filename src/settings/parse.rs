@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::LogFormat;
+use super::{ConfigSource, LogFormat};
 
 /// The least severe level that is written.
 pub type LogLevel = tracing::level_filters::LevelFilter;
@@ -68,6 +68,15 @@ pub fn file_path(text: &str) -> Result<PathBuf, String> {
         return Err("must be the path of a file".into());
     }
     Ok(path)
+}
+
+/// A parameter's name, or a file as a URL (RFC 8089) without escapes.
+pub fn config_source(text: &str) -> Result<ConfigSource, String> {
+    match text.strip_prefix("file://") {
+        None => non_empty(text).map(ConfigSource::Parameter),
+        Some(path) if path.starts_with('/') => file_path(path).map(ConfigSource::File),
+        Some(_) => Err("must be a parameter's name, or file:// and an absolute path".into()),
+    }
 }
 
 /// The permission bits of a file in octal. Its owner must be able to replace it next time.

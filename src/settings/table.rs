@@ -60,7 +60,7 @@ settings! {
     POLL_INTERVAL "poll-interval" Some("5s"), "DURATION", LOCK, false,
         "Longest pause between two tries; polling starts faster and is jittered";
     CONFIG_PARAMETER "config-parameter" Some("/llm-proxy/api-providers"), "NAME", CONFIG, false,
-        "SSM parameter: name, name:version, name:label or ARN";
+        "SSM parameter (name, name:version, name:label or ARN), or file:// and an absolute path";
     CONFIG_PATH "config-path" Some("/config/api_providers.yaml"), "FILE", CONFIG, false,
         "File to write for the proxy";
     CONFIG_MODE "config-mode" Some("0644"), "MODE", CONFIG, false,

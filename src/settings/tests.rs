@@ -39,7 +39,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.lock.lease, Duration::from_secs(30));
     assert_eq!(settings.lock.max_wait, Duration::from_secs(300));
     assert_eq!(settings.lock.poll_interval, Duration::from_secs(5));
-    assert_eq!(settings.config.parameter, "/llm-proxy/api-providers");
+    assert_eq!(settings.config.source, ConfigSource::Parameter("/llm-proxy/api-providers".into()));
     assert_eq!(settings.config.path, PathBuf::from("/config/api_providers.yaml"));
     assert_eq!(settings.database.connect_timeout, Duration::from_secs(60));
     assert_eq!(settings.database.lock_timeout, Duration::from_secs(5));
@@ -115,6 +115,16 @@ fn the_lease_never_outlives_the_ttl() {
     assert_eq!(lock.lease, Duration::from_secs(10));
     let both = with_env(&[("LOCK_TTL", "10s"), ("LOCK_LEASE", "20s")]);
     assert_eq!(problems(&both), ["LOCK_LEASE=\"20s\": must not be longer than LOCK_TTL"]);
+}
+
+#[test]
+fn a_config_may_come_from_a_file() {
+    let source = |text| Settings::read(&with_env(&[("CONFIG_PARAMETER", text)])).unwrap().config.source;
+    assert_eq!(source("file:///etc/providers.yaml"), ConfigSource::File("/etc/providers.yaml".into()));
+    assert_eq!(source("/a:3"), ConfigSource::Parameter("/a:3".into()));
+    for wrong in ["file://providers.yaml", "file:///", "file://", "file:///etc/"] {
+        assert_eq!(problems(&with_env(&[("CONFIG_PARAMETER", wrong)])).len(), 1, "{wrong}");
+    }
 }
 
 #[test]

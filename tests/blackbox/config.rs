@@ -183,3 +183,48 @@ async fn a_read_only_folder_is_named_and_nothing_is_migrated() -> Result<()> {
     assert_eq!(tables, 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_file_intact() -> Result<()> {
+    let world = world().await?;
+    let full = r#"mount -t tmpfs -o size=64k none "$folder"
+        echo "old: content" >"$folder/api_providers.yaml"
+        dd if=/dev/zero of="$folder/filler" bs=4096 2>/dev/null"#;
+    let Some(init) = world.init_in_own_mounts(full) else { return Ok(()) };
+    let run = init.run().await?;
+    assert_fails(&run, 73, &["can't write", "No space left"]);
+    let output = run.output();
+    assert!(output.ends_with("api_providers.yaml\nfiller\nold: content\n"), "{output}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_without_rights_on_a_read_only_root_is_enough() -> Result<()> {
+    let world = world().await?;
+    let read_only = r#"mount -t tmpfs -o mode=1777 none "$folder"; mount -o remount,bind,ro /
+        touch /written 2>/dev/null && echo "the root file system is writable"
+        cp "$1" "$folder/program"
+        setpriv --reuid=100 --regid=101 --clear-groups true 2>/dev/null &&
+            set -- setpriv --reuid=100 --regid=101 --clear-groups "$folder/program""#;
+    let Some(init) = world.init_in_own_mounts(read_only) else { return Ok(()) };
+    let run = init.run().await?;
+    assert_code(&run, 0);
+    assert!(!run.output().contains("is writable"), "{}", run.output());
+    assert!(run.output().ends_with(PROVIDERS), "{}", run.output());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_config_may_come_from_a_file() -> Result<()> {
+    let world = world().await?;
+    let file = world.config_folder().join("source.yaml");
+    let init = world.init().env("CONFIG_PARAMETER", format!("file://{}", file.display()));
+    assert_fails(&init.run().await?, 78, &["can't read", "source.yaml", "CONFIG_PARAMETER"]);
+    let content = PROVIDERS.replace("300s", "30s");
+    fs::write(&file, content.replace("30s", "30"))?;
+    assert_fails(&init.run().await?, 65, &["source.yaml", "apis.openai.timeouts.request"]);
+    fs::write(&file, &content)?;
+    assert_code(&init.run().await?, 0);
+    assert_eq!(fs::read_to_string(world.config_file())?, content);
+    Ok(())
+}

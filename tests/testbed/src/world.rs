@@ -35,6 +35,13 @@ apis:
 /// Mounts an empty, read-only file system on `$1`, then runs the rest.
 const READ_ONLY: &str = r#"mount -t tmpfs -o ro none "$1" && shift && exec "$@""#;
 
+/// Prepares mounts of its own around the folder `$1`, then runs the rest; what the folder
+/// holds in the end goes to stderr.
+const OWN_MOUNTS: &str = r#"folder=$1; shift; PREPARE
+"$@"; code=$?
+ls -A "$folder" >&2; cat "$folder/api_providers.yaml" >&2
+exit $code"#;
+
 /// A database with its owner, an account with lock table and parameter, and an empty
 /// folder for the config file.
 #[derive(Debug)]
@@ -101,6 +108,23 @@ impl<'a> World<'a> {
         }
         let folder = self.folder.to_string_lossy();
         Ok(self.init().inside("unshare", &["--mount", "/bin/sh", "-c", READ_ONLY, "sh", &folder]))
+    }
+
+    /// A run of the program with mounts of its own. Shell commands prepare them, with the
+    /// config folder as `$folder` and the program's command line as `$@`. What the folder
+    /// holds afterwards is in the run's output. `None`, with a word on stderr, where nobody
+    /// but root may mount.
+    pub fn init_in_own_mounts(&self, prepare: &str) -> Option<Init> {
+        let rights: &[&str] = if install::is_root() { &["--mount"] } else { &["--mount", "--map-root-user"] };
+        let probe = std::process::Command::new("unshare").args(rights).arg("true").output();
+        if !probe.is_ok_and(|probe| probe.status.success()) {
+            eprintln!("testbed: SKIPPED, only root may mount here");
+            return None;
+        }
+        let script = OWN_MOUNTS.replace("PREPARE", prepare);
+        let folder = self.folder.to_string_lossy();
+        let shell = ["/bin/sh", "-c", &script, "sh", &folder];
+        Some(self.init().inside("unshare", &[rights, &shell].concat()))
     }
 
     /// The database's URL with `query` after it.
