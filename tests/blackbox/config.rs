@@ -114,9 +114,13 @@ async fn a_list_is_refused() -> Result<()> {
 async fn an_older_version_can_be_chosen() -> Result<()> {
     let world = world().await?;
     world.account.put_parameter(PARAMETER, ParameterType::String, "not: valid").await?;
-    let run = world.init().env("CONFIG_PARAMETER", "/llm-proxy/api-providers:1").run().await?;
-    assert_code(&run, 0);
-    assert_eq!(fs::read_to_string(world.config_file())?, PROVIDERS);
+    let arn = world.account.label_parameter(PARAMETER, 1, "stable").await?;
+    for name in [format!("{PARAMETER}:1"), format!("{PARAMETER}:stable"), format!("{arn}:1")] {
+        let run = world.init().env("CONFIG_PARAMETER", &name).run().await?;
+        assert_code(&run, 0);
+        assert_eq!(fs::read_to_string(world.config_file())?, PROVIDERS, "{name}");
+        fs::remove_file(world.config_file())?;
+    }
     Ok(())
 }
 

@@ -128,6 +128,17 @@ impl Account {
         Ok(())
     }
 
+    /// Gives a version of a parameter a label; returns the parameter's ARN.
+    ///
+    /// # Errors
+    /// Those of the emulator.
+    pub async fn label_parameter(&self, name: &str, version: i64, label: &str) -> Result<String> {
+        let put = self.ssm.label_parameter_version().name(name).parameter_version(version).labels(label);
+        put.send().await?;
+        let found = self.ssm.get_parameter().name(name).send().await?;
+        Ok(found.parameter.and_then(|parameter| parameter.arn).ok_or("a parameter without an ARN")?)
+    }
+
     /// The lock item, if there is one.
     ///
     /// # Errors
