@@ -7,13 +7,12 @@
 //! (line breaks of YAML 1.1, more than 255 levels of brackets), the parser's counts.
 
 mod narrow;
+mod reading;
 mod scalar;
 
-use std::collections::HashMap;
+use saphyr_parser::{Marker, Parser, ScanError};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
-
-use narrow::Written;
+use reading::Reading;
 pub use scalar::{Scalar, Value};
 
 /// Line and column, both counted from 1.
@@ -81,13 +80,12 @@ pub fn read(text: &str) -> Result<Option<Document>, Malformed> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_odd_characters(text)?;
     refuse_odd_heads(text)?;
-    let chars = std::iter::once('\n').chain(text.chars()).collect();
-    let mut reading = Reading { chars, ..Reading::default() };
+    let mut reading = Reading::new(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| malformed(&error))?;
         reading.take(event, span)?;
     }
-    let document = reading.document;
+    let document = reading.end();
     Ok(if document.nodes.is_empty() { None } else { Some(document) })
 }
 
@@ -136,104 +134,6 @@ fn refuse_odd_heads(text: &str) -> Result<(), Malformed> {
         }
     }
     Ok(())
-}
-
-/// A document that is being read.
-#[derive(Default)]
-struct Reading {
-    document: Document,
-    /// The text, after a line feed: its first line begins as all others do.
-    chars: Vec<char>,
-    /// Up to where the text has been looked at.
-    seen: usize,
-    /// The collections that are not at their end yet.
-    open: Vec<Open>,
-    /// The places of nodes by their anchors.
-    anchors: HashMap<usize, usize>,
-}
-
-struct Open {
-    place: usize,
-    is_in_brackets: bool,
-}
-
-impl Reading {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Malformed> {
-        let refused = |reason: &str| Malformed { at: place(span.start), reason: reason.to_owned() };
-        let is_plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
-        let (kind, anchor) = match event {
-            Event::Alias(anchor) => {
-                // The parser refuses aliases without an anchor.
-                (Kind::Alias(self.anchors.get(&anchor).copied().unwrap_or_default()), 0)
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                (Kind::Scalar(Scalar::new(text.into_owned(), style, tag.as_deref())), anchor)
-            }
-            Event::SequenceStart(anchor, _) => (Kind::Sequence(Vec::new()), anchor),
-            Event::MappingStart(anchor, _) => (Kind::Mapping(Vec::new()), anchor),
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.open.pop();
-                if !span.is_empty() {
-                    self.seen = span.end.index() + 1;
-                }
-                return Ok(());
-            }
-            Event::DocumentStart(_) => {
-                self.document.starts.push(place(span.start));
-                return Ok(());
-            }
-            Event::DocumentEnd | Event::StreamEnd => {
-                return narrow::check_gap(self.gap(span)).map_err(refused);
-            }
-            _ => return Ok(()),
-        };
-        let (start, end) = (span.start.index() + 1, span.end.index() + 1);
-        let written = Written {
-            gap: self.gap(span),
-            text: self.chars.get(start..end).unwrap_or_default(),
-            rest: self.chars.get(end..).unwrap_or_default(),
-            is_in_brackets: self.is_in_brackets(),
-            is_plain,
-            is_key: self.is_key_next(),
-        };
-        written.check().map_err(refused)?;
-        let opens_bracket = matches!(written.text.iter().rev().find(|c| !c.is_whitespace()), Some('[' | '{'));
-        let is_in_brackets = written.is_in_brackets || opens_bracket;
-        self.seen = end;
-        self.add(kind, anchor, place(span.start), is_in_brackets);
-        Ok(())
-    }
-
-    /// What has come since the last node.
-    fn gap(&self, next: Span) -> &[char] {
-        self.chars.get(self.seen..=next.start.index()).unwrap_or_default()
-    }
-
-    fn is_in_brackets(&self) -> bool {
-        self.open.last().is_some_and(|open| open.is_in_brackets)
-    }
-
-    fn is_key_next(&self) -> bool {
-        let parent = self.open.last().and_then(|open| self.document.nodes.get(open.place));
-        matches!(parent, Some(Stored { kind: Kind::Mapping(members), .. }) if members.len() % 2 == 0)
-    }
-
-    fn add(&mut self, kind: Kind, anchor: usize, at: Place, is_in_brackets: bool) {
-        let nodes = &mut self.document.nodes;
-        let new = nodes.len();
-        let parent = self.open.last().and_then(|open| nodes.get_mut(open.place)).map(|node| &mut node.kind);
-        if let Some(Kind::Sequence(members) | Kind::Mapping(members)) = parent {
-            members.push(new);
-        }
-        if matches!(kind, Kind::Sequence(_) | Kind::Mapping(_)) {
-            self.open.push(Open { place: new, is_in_brackets });
-        }
-        // Zero stands for none.
-        if anchor != 0 {
-            self.anchors.insert(anchor, new);
-        }
-        nodes.push(Stored { at, kind });
-    }
 }
 
 impl Document {
