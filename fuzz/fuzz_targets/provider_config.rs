@@ -1,6 +1,7 @@
 //! Any text is checked without a panic, and what is accepted means the same when it is
-//! written anew. `cargo fuzz run --sanitizer none provider_config tests/providers/corpus`
-//! needs no nightly toolchain.
+//! written anew. Needs no nightly toolchain so:
+//! `cargo fuzz run --sanitizer none provider_config fuzz/corpus tests/providers/corpus`,
+//! where the folder `fuzz/corpus` takes what is found on the way.
 
 #![no_main]
 
