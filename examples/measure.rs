@@ -6,10 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use testbed::{Finished, Init, Result, Testbed, World};
+use testbed::{Finished, Init, Result, Testbed, World, release_binary};
 
 const RUNS: u32 = 30;
 
@@ -22,7 +19,7 @@ struct Cost {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let program = build()?;
+    let program = release_binary()?;
     let size = u32::try_from(std::fs::metadata(&program)?.len())?;
     let testbed = Testbed::start()?;
     let world = World::new(&testbed, &program).await?;
@@ -35,17 +32,6 @@ async fn main() -> Result<()> {
         many(&metered.clone().env("DATABASE_URL", world.database_url(query))).await?;
     }
     Ok(())
-}
-
-fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--package", "llm-proxy-init", "--bin", "llm-proxy-init"]);
-    if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        return Err("cargo build failed".into());
-    }
-    let example = std::env::current_exe()?;
-    let target = example.ancestors().nth(3).ok_or("not run by cargo")?;
-    Ok(target.join("release/llm-proxy-init"))
 }
 
 async fn many(init: &Init) -> Result<()> {

@@ -75,7 +75,10 @@ async fn the_script_and_we_never_work_at_the_same_time() -> Result<()> {
 fn script(world: &World<'_>) -> Result<Init> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet");
     let script = world.other(Path::new("/bin/sh")).arg(&here.join("script.sh").to_string_lossy());
-    let script = AwsCli::installed()?.give_to(script, &here.join("stand-in")).env("MARKS", marks(world));
+    let script = AwsCli::installed()?
+        .give_to(script, &here.join("stand-in"))
+        .env("MARKS", marks(world))
+        .env("WORK", "1");
     Ok(script.env("MIGRATIONS", "unused").env("POLL_INTERVAL", "1").env("MAX_WAIT", "100"))
 }
 

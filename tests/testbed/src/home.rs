@@ -9,13 +9,17 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// The folder for installed parts: `testbed` in cargo's target directory.
-pub fn cache() -> Result<PathBuf> {
+/// Cargo's target directory.
+pub fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     // Cargo marks the directory by this file; every program it builds is below it.
     let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    let target = target.unwrap_or_else(|| Path::new("target"));
-    let cache = target.join("testbed");
+    Ok(std::path::absolute(target.unwrap_or_else(|| Path::new("target")))?)
+}
+
+/// The folder for installed parts: `testbed` in cargo's target directory.
+pub fn cache() -> Result<PathBuf> {
+    let cache = target()?.join("testbed");
     fs::create_dir_all(&cache)?;
     Ok(cache)
 }
