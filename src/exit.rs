@@ -119,9 +119,10 @@ impl From<&database::Error> for ExitCode {
 impl From<&migrate::Error> for ExitCode {
     fn from(error: &migrate::Error) -> Self {
         match error {
-            migrate::Error::Failed { .. } | migrate::Error::Gap { .. } | migrate::Error::Divergent { .. } => {
-                Self::MigrationFailed
-            }
+            migrate::Error::Failed { .. }
+            | migrate::Error::HeldUp { .. }
+            | migrate::Error::Gap { .. }
+            | migrate::Error::Divergent { .. } => Self::MigrationFailed,
             migrate::Error::Denied { .. } => Self::NoPermission,
             migrate::Error::Ledger { .. } => Self::Missing,
             migrate::Error::ConnectionLost { .. } => Self::Unavailable,

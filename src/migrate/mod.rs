@@ -8,14 +8,25 @@
 mod adapter;
 mod ledger;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use refinery::{Migration, Runner, Target};
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
 
 use crate::database::sqlstate;
+use crate::pacing::Backoff;
 use crate::wording::{millis, one_line};
 use adapter::Adapter;
+
+/// How often a migration is tried that other sessions hold up.
+const ATTEMPTS: u32 = 6;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What other sessions can cause (PostgreSQL documentation, "PostgreSQL Error Codes").
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const DEADLOCK_DETECTED: &str = "40P01";
+const SERIALIZATION_FAILURE: &str = "40001";
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -29,6 +40,17 @@ pub enum Error {
         "migration {migration} failed and was rolled back: {detail}; nothing of it remains, correct the cause and start the task again"
     )]
     Failed {
+        /// Version and name.
+        migration: String,
+        /// What the server said, with SQLSTATE and line.
+        detail: String,
+    },
+    /// Other sessions were in a migration's way, each time that it was tried.
+    #[error(
+        "migration {migration} was held up by other sessions and rolled back: {detail}; find them in \
+         pg_stat_activity and pg_locks, end them or raise MIGRATION_LOCK_TIMEOUT, and start the task again"
+    )]
+    HeldUp {
         /// Version and name.
         migration: String,
         /// What the server said, with SQLSTATE and line.
@@ -101,7 +123,7 @@ pub async fn run(connection: PgConnection) -> Result<Summary, Error> {
     let pending = pending(&known, &applied)?;
     verify(&mut adapter, &known, &applied).await?;
     for migration in &pending {
-        apply(&mut adapter, &known, migration).await?;
+        apply_patiently(&mut adapter, &known, migration).await?;
     }
     adapter.close().await;
     let newest = pending.iter().map(Migration::version).chain(applied).max();
@@ -134,6 +156,26 @@ fn pending(known: &[Migration], applied: &[i64]) -> Result<Vec<Migration>, Error
 async fn verify(adapter: &mut Adapter, known: &[Migration], applied: &[i64]) -> Result<(), Error> {
     let newest = known.iter().map(Migration::version).filter(|version| applied.contains(version)).max();
     run_up_to(adapter, known, newest.unwrap_or(0), "checking applied migrations").await.map(drop)
+}
+
+/// Applies a migration, again from its beginning while other sessions are in its way: it
+/// has been rolled back, and what blocks it for longer than `lock_timeout` would otherwise
+/// block the application's traffic behind it.
+async fn apply_patiently(
+    adapter: &mut Adapter,
+    known: &[Migration],
+    migration: &Migration,
+) -> Result<(), Error> {
+    let mut backoff = Backoff::new(LONGEST_PAUSE);
+    for attempt in 1..ATTEMPTS {
+        let held_up = match apply(adapter, known, migration).await {
+            Err(error @ Error::HeldUp { .. }) => error,
+            done => return done,
+        };
+        tracing::warn!(step = "migrate", attempt, "attempt {attempt} of {ATTEMPTS}, trying again: {held_up}");
+        tokio::time::sleep(backoff.next(fastrand::f64())).await;
+    }
+    apply(adapter, known, migration).await
 }
 
 async fn apply(adapter: &mut Adapter, known: &[Migration], migration: &Migration) -> Result<(), Error> {
@@ -180,7 +222,13 @@ fn read_runner_error(error: &refinery::Error, what: &str, known: &[Migration]) -
             Some(error @ sqlx::Error::Database(_)) => {
                 let sql = known.iter().find(|migration| migration.to_string() == what);
                 let sql = sql.and_then(Migration::sql).unwrap_or_default();
-                Error::Failed { migration: what.into(), detail: describe(error, sql) }
+                let (migration, detail) = (what.into(), describe(error, sql));
+                match sqlstate(error).as_deref() {
+                    Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED | SERIALIZATION_FAILURE) => {
+                        Error::HeldUp { migration, detail }
+                    }
+                    _ => Error::Failed { migration, detail },
+                }
             }
             _ => Error::Ledger { action: "reading refinery_schema_history", detail: source.to_string() },
         },

@@ -141,7 +141,45 @@ async fn a_statement_that_waits_too_long_for_a_lock_gives_way() -> Result<()> {
     at_goose_version(&mut database, &world.database, 3).await?;
     execute(&mut database, "BEGIN; LOCK TABLE tokens").await?;
     let run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms").run().await?;
-    assert_fails(&run, 1, &["V4__add_token_id", "55P03", "lock timeout"]);
+    assert_fails(&run, 1, &["V4__add_token_id", "55P03", "lock timeout", "pg_locks"]);
+    assert!(run.output().contains("attempt 5 of 6"), "{}", run.output());
+    assert_eq!(goose_ledger(&mut world.connect().await?).await?.last(), Some(&(3, true)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_is_held_up_is_tried_again() -> Result<()> {
+    let world = world().await?;
+    let mut database = world.connect().await?;
+    at_goose_version(&mut database, &world.database, 3).await?;
+    execute(&mut database, "BEGIN; LOCK TABLE tokens").await?;
+    let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms").start()?;
+    run.wait_for("attempt 1 of 6, trying again").await?;
+    execute(&mut database, "ROLLBACK").await?;
+    assert_code(&run.finish().await?, 0);
+    assert_eq!(goose_ledger(&mut database).await?, full_goose_ledger());
+    assert_eq!(schema(&mut database).await?, expected(6));
+    Ok(())
+}
+
+#[tokio::test]
+async fn so_is_one_after_a_deadlock_or_a_serialization_failure() -> Result<()> {
+    for state in ["40P01", "40001"] {
+        let world = world().await?;
+        let mut database = world.connect().await?;
+        at_goose_version(&mut database, &world.database, 3).await?;
+        // A sequence remembers across what is rolled back.
+        let trouble = format!(
+            "CREATE SEQUENCE tries; CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
+             IF nextval('tries') <= 2 THEN RAISE 'trouble' USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$; \
+             CREATE TRIGGER trouble BEFORE INSERT ON goose_db_version FOR EACH ROW EXECUTE FUNCTION trouble()"
+        );
+        execute(&mut database, &trouble).await?;
+        let run = world.init().run().await?;
+        assert_code(&run, 0);
+        assert!(run.output().contains("attempt 2 of 6"), "{}", run.output());
+        assert_eq!(goose_ledger(&mut database).await?, full_goose_ledger());
+    }
     Ok(())
 }
 
