@@ -24,6 +24,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(300);
 /// One call with all of the SDK's own retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a service may give no answer at all, over all calls, before that is an outage;
+/// one that is busy answers.
+pub const SILENCE_BUDGET: Duration = Duration::from_secs(30);
 /// Tries of one call; the SDK backs off between them and honours throttling.
 pub const ATTEMPTS: u32 = 4;
 

@@ -28,6 +28,9 @@ impl Backoff {
     }
 }
 
+/// How often to tell that something is still being waited for.
+pub const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// Says when it is time to tell again that something is being waited for: at once, then
 /// every so often.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! Tasks of both kinds, and databases that give them work.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use sqlx::AssertSqlSafe;
-use testbed::{AwsCli, Finished, Goose, Init, Result, Running, Testbed, World};
+use testbed::{Finished, Goose, Init, Result, Running, Testbed, World};
 use tokio::task::JoinSet;
 
 /// A world whose database has every migration.
@@ -35,40 +34,22 @@ pub fn numbered(world: &World<'_>, task: &Init, number: usize) -> Init {
     task.clone().env("CONFIG_PATH", world.config_folder().join(format!("{number}.yaml")))
 }
 
-/// The script, with its own settings and the `goose` of that folder.
-pub fn script(world: &World<'_>, goose: &Path) -> Result<Init> {
-    let script = repository().join("tests/fleet/script.sh");
-    let script = world.other(Path::new("/bin/sh")).arg(&script.to_string_lossy());
-    let script = AwsCli::installed()?.give_to(script, goose);
-    // TLS without verification, which ours does by itself.
-    let script = script.env("DATABASE_URL", world.database_url("?sslmode=require"));
-    Ok(script.env("POLL_INTERVAL", "5").env("MAX_WAIT", "300"))
-}
-
 /// The script with a stand-in for goose that works for so many seconds.
 pub fn script_with_work(world: &World<'_>, seconds: f64) -> Result<Init> {
-    let script = script(world, &repository().join("tests/fleet/stand-in"))?;
-    Ok(script.env("WORK", seconds.to_string()).env("MARKS", "/dev/null").env("MIGRATIONS", "unused"))
+    Ok(with_its_settings(world, world.script_with_stand_in(seconds, Path::new("/dev/null"))?))
 }
 
 /// The script with the real goose and our migrations as goose has its files.
 pub fn script_with_goose(world: &World<'_>, goose: &Goose) -> Result<Init> {
-    let folder = world.config_folder().join("migrations");
-    fs::create_dir_all(&folder)?;
-    for entry in fs::read_dir(repository().join("migrations"))? {
-        let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (version, name) = name.split_once("__").ok_or("a migration without a version")?;
-        let version: usize = version.trim_start_matches('V').parse()?;
-        let sql = fs::read_to_string(&path)?;
-        let up = format!("-- +goose Up\n-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd\n");
-        fs::write(folder.join(format!("{version:05}_{name}.sql")), up)?;
-    }
-    Ok(script(world, goose.folder())?.env("MIGRATIONS", folder))
+    let script = world.script(goose.folder())?.env("MIGRATIONS", Goose::migrations(world)?);
+    Ok(with_its_settings(world, script))
 }
 
-fn repository() -> PathBuf {
-    env!("CARGO_MANIFEST_DIR").into()
+/// The settings that the script comes with.
+fn with_its_settings(world: &World<'_>, script: Init) -> Init {
+    // TLS without verification, which ours does by itself.
+    let script = script.env("DATABASE_URL", world.database_url("?sslmode=require"));
+    script.env("POLL_INTERVAL", "5").env("MAX_WAIT", "300")
 }
 
 /// Does the same several times at once.

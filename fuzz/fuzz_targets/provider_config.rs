@@ -5,20 +5,19 @@
 
 #![no_main]
 
+#[path = "../../tests/providers/written.rs"]
+mod written;
+
 use libfuzzer_sys::fuzz_target;
 use llm_proxy_init::config::rules::check;
+use written::written;
 
 fuzz_target!(|text: &str| {
     let first = check(text);
     if !first.problems.is_empty() {
         return;
     }
-    // What is not plain ASCII is escaped: some of it would be a line break.
-    let escape = |c: char| match c {
-        ' '..='~' => c.to_string(),
-        c => format!("\\U{:08x}", u32::from(c)),
-    };
-    let anew: String = first.reading.to_string().chars().map(escape).collect();
+    let anew = written(&first.reading);
     let second = check(&anew);
     assert!(second.problems.is_empty(), "{anew}: {:?}", second.problems);
     assert_eq!(first.reading, second.reading, "{anew}");

@@ -7,14 +7,10 @@ use aws_sdk_ssm::types::ParameterType;
 
 use super::Error;
 use crate::aws::{self, Clients, Kind, Modelled};
-use crate::pacing::{Backoff, Telling};
+use crate::pacing::{Backoff, TELL_EVERY, Telling};
 
 /// The longest pause between two calls, each of which has the SDK's own retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long to go on when nothing answers at all, as opposed to a service that is busy.
-const UNANSWERED: Duration = Duration::from_secs(30);
-/// How often to tell that the parameter is still being waited for.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Reads the value of a parameter; returns it with the name that tells its version.
 ///
@@ -50,7 +46,7 @@ async fn get(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetPar
         };
         let patience = match error.kind {
             Kind::Busy => max_wait,
-            Kind::Unreachable => max_wait.min(UNANSWERED),
+            Kind::Unreachable => max_wait.min(aws::SILENCE_BUDGET),
             _ => return Err(error),
         };
         if started.elapsed() >= patience {

@@ -141,16 +141,11 @@ impl Checker {
     }
 
     fn apis(&mut self, apis: Node<'_>, path: &str) -> Json {
-        let providers = if is_null(apis) { Some(Vec::new()) } else { self.entries(apis, path) };
-        let Some(providers) = providers else { return Json::Null };
-        if providers.is_empty() {
+        let providers = if is_null(apis) { Map::new().into() } else { self.each(apis, path, Self::provider) };
+        if providers.as_object().is_some_and(Map::is_empty) {
             self.report(apis, path, "must name at least one provider");
         }
-        let provider = |Entry { name, value, .. }| {
-            let provider = self.provider(value, &format!("{path}.{name}"));
-            (name, provider)
-        };
-        Json::Object(providers.into_iter().map(provider).collect())
+        providers
     }
 
     fn provider(&mut self, provider: Node<'_>, path: &str) -> Json {
@@ -160,7 +155,7 @@ impl Checker {
         let reading = self.members(provider, path, PROVIDER);
         if let Json::Object(members) = &reading {
             for key in REQUIRED.iter().filter(|key| !members.contains_key(**key)) {
-                self.report(provider, &format!("{path}.{key}"), "is required");
+                self.report(provider, &below(path, key), "is required");
             }
         }
         reading
@@ -170,12 +165,17 @@ impl Checker {
         if is_null(whitelist) {
             return Json::Null;
         }
-        let Some(lists) = self.entries(whitelist, path) else { return Json::Null };
-        let list = |Entry { name, value, .. }| {
-            let list = self.strings(value, &format!("{path}.{name}"));
-            (name, list)
+        self.each(whitelist, path, Self::strings)
+    }
+
+    /// Checks a mapping with any keys.
+    fn each(&mut self, node: Node<'_>, path: &str, check: Check) -> Json {
+        let Some(entries) = self.entries(node, path) else { return Json::Null };
+        let read = |Entry { name, value, .. }| {
+            let reading = check(self, value, &below(path, &name));
+            (name, reading)
         };
-        Json::Object(lists.into_iter().map(list).collect())
+        Json::Object(entries.into_iter().map(read).collect())
     }
 
     /// Checks a mapping with fixed keys, and warns of those that the application ignores.
@@ -188,7 +188,7 @@ impl Checker {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         let mut reading = Map::new();
         for Entry { name, key, value } in entries {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let path = below(path, &name);
             if let Some((_, check)) = known.iter().find(|(known, _)| *known == name) {
                 reading.insert(name, check(self, value, &path));
             } else if let Some(advice) = advice::on_key(&name, &names) {
@@ -299,6 +299,11 @@ impl Checker {
             }
         }
     }
+}
+
+/// The path of what is called `name` in `path`.
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn value(node: Node<'_>) -> Option<Value<'_>> {

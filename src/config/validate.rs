@@ -10,6 +10,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::rules::{self, Finding, Findings};
+use super::yaml;
 
 /// What a parameter of the standard tier holds, in bytes (AWS Systems Manager quotas).
 pub const STANDARD_TIER: usize = 4 * 1024;
@@ -55,8 +56,7 @@ pub fn validate(name: &str, content: &[u8], format: Format) -> Verdict {
 
 /// The finding for content that is no UTF-8 after `readable`.
 fn no_text_after(readable: &str) -> Findings {
-    let line = readable.matches('\n').count() + 1;
-    let column = readable.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let (line, column) = yaml::place_after(readable);
     let rule = "is no UTF-8 text".to_owned();
     Findings { problems: vec![Finding { line, column, path: String::new(), rule }], ..Findings::default() }
 }

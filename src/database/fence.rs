@@ -10,15 +10,13 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
-use crate::pacing::{Backoff, Telling};
+use crate::pacing::{Backoff, TELL_EVERY, Telling};
 use crate::wording::millis;
 
 /// Our key among the advisory locks of a database.
 const KEY: i64 = i64::from_be_bytes(*b"llm-init");
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How often a waiter says that it waits.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the fence could not be raised.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use crate::aws::{self, Clients};
-use crate::pacing::{Backoff, Telling};
+use crate::pacing::{Backoff, TELL_EVERY, Telling};
 use crate::settings::LockSettings;
 use crate::stop::{Cause, Stop};
 use crate::wording::millis;
@@ -48,10 +48,6 @@ pub use keeping::Lost;
 use state::{Lease, Now, Verdict, Waiter};
 use store::{Deleted, Put, Store};
 
-/// How often a waiter says that it waits.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-/// How long DynamoDB may give no answer at all before that is an outage.
-const SILENCE_BUDGET: Duration = Duration::from_secs(30);
 /// How long releasing may take, all tries together; ECS kills 30 s after SIGTERM.
 const RELEASE_BUDGET: Duration = Duration::from_secs(10);
 /// How long to try to take back a put whose fate is unknown, when we leave without the lock.
@@ -360,7 +356,7 @@ impl<'a> Waiting<'a> {
                 pause = pause.min(blocked.runs_out_in);
             }
             Obstacle::NoAnswer(_) => {
-                left = left.min(SILENCE_BUDGET.saturating_sub(self.answered.elapsed()));
+                left = left.min(aws::SILENCE_BUDGET.saturating_sub(self.answered.elapsed()));
             }
         }
         (!left.is_zero()).then(|| pause.min(left))

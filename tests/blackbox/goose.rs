@@ -1,31 +1,16 @@
 //! The application's own migrator, for real: goose on the databases that we leave.
 
-use std::fs;
-use std::path::PathBuf;
+use testbed::{Goose, Result};
 
-use testbed::{Goose, Result, World};
-
-use super::migrations::migration;
 use super::{assert_code, full_goose_ledger, goose_ledger, refinery_ledger, world};
-
-/// Our migrations as goose has its files.
-fn goose_folder(world: &World<'_>) -> Result<PathBuf> {
-    let folder = world.config_folder().join("migrations");
-    fs::create_dir(&folder)?;
-    for version in 1..=6 {
-        let sql = migration(version)?;
-        let up = format!("-- +goose Up\n-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd\n");
-        fs::write(folder.join(format!("{version:05}_migration.sql")), up)?;
-    }
-    Ok(folder)
-}
 
 #[tokio::test]
 async fn goose_finds_nothing_to_do_after_us() -> Result<()> {
     let Some(goose) = Goose::installed()? else { return Ok(()) };
     let world = world().await?;
     assert_code(&world.init().run().await?, 0);
-    let said = goose.run(&goose_folder(&world)?, &world.database_url("?sslmode=disable"), &["up"]).await?;
+    let said =
+        goose.run(&Goose::migrations(&world)?, &world.database_url("?sslmode=disable"), &["up"]).await?;
     assert!(said.contains("no migrations to run. current version: 6"), "{said}");
     let mut database = world.connect().await?;
     assert_eq!(goose_ledger(&mut database).await?, full_goose_ledger());
@@ -37,7 +22,7 @@ async fn we_continue_where_goose_stopped() -> Result<()> {
     let Some(goose) = Goose::installed()? else { return Ok(()) };
     let world = world().await?;
     let url = world.database_url("?sslmode=disable");
-    goose.run(&goose_folder(&world)?, &url, &["up-to", "3"]).await?;
+    goose.run(&Goose::migrations(&world)?, &url, &["up-to", "3"]).await?;
     let run = world.init().run().await?;
     assert_code(&run, 0);
     assert_eq!(run.last()["migrations_applied"], 3);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use sqlx::postgres::PgConnection;
-use testbed::Result;
+use testbed::{Result, World};
 
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, refinery_ledger, world};
 
@@ -40,12 +40,18 @@ pub async fn at_goose_version(database: &mut PgConnection, owner: &str, version:
     execute(database, "RESET ROLE").await
 }
 
+/// A world whose database goose has migrated so far.
+async fn world_at_goose_version(version: usize) -> Result<(World<'static>, PgConnection)> {
+    let world = world().await?;
+    let mut database = world.connect().await?;
+    at_goose_version(&mut database, &world.database, version).await?;
+    Ok((world, database))
+}
+
 #[tokio::test]
 async fn a_database_that_goose_has_begun_is_continued() -> Result<()> {
     for version in [0, 3, 6] {
-        let world = world().await?;
-        let mut database = world.connect().await?;
-        at_goose_version(&mut database, &world.database, version).await?;
+        let (world, mut database) = world_at_goose_version(version).await?;
         let run = world.init().run().await?;
         assert_code(&run, 0);
         assert_eq!(run.last()["migrations_applied"], 6 - version);
@@ -119,9 +125,7 @@ async fn an_applied_migration_with_another_text_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_migration_that_fails_is_rolled_back_and_named() -> Result<()> {
-    let world = world().await?;
-    let mut database = world.connect().await?;
-    at_goose_version(&mut database, &world.database, 3).await?;
+    let (world, mut database) = world_at_goose_version(3).await?;
     // Version 4 adds its column, then stumbles over this name.
     let obstacle = "CREATE TABLE tokens_token_unique (x integer)";
     execute(&mut database, obstacle).await?;
@@ -136,9 +140,7 @@ async fn a_migration_that_fails_is_rolled_back_and_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_statement_that_waits_too_long_for_a_lock_gives_way() -> Result<()> {
-    let world = world().await?;
-    let mut database = world.connect().await?;
-    at_goose_version(&mut database, &world.database, 3).await?;
+    let (world, mut database) = world_at_goose_version(3).await?;
     execute(&mut database, "BEGIN; LOCK TABLE tokens").await?;
     let run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms").run().await?;
     assert_fails(&run, 1, &["V4__add_token_id", "55P03", "lock timeout", "pg_locks"]);
@@ -149,9 +151,7 @@ async fn a_statement_that_waits_too_long_for_a_lock_gives_way() -> Result<()> {
 
 #[tokio::test]
 async fn a_migration_that_is_held_up_is_tried_again() -> Result<()> {
-    let world = world().await?;
-    let mut database = world.connect().await?;
-    at_goose_version(&mut database, &world.database, 3).await?;
+    let (world, mut database) = world_at_goose_version(3).await?;
     execute(&mut database, "BEGIN; LOCK TABLE tokens").await?;
     let mut run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms").start()?;
     run.wait_for("attempt 1 of 6, trying again").await?;
@@ -165,9 +165,7 @@ async fn a_migration_that_is_held_up_is_tried_again() -> Result<()> {
 #[tokio::test]
 async fn so_is_one_after_a_deadlock_or_a_serialization_failure() -> Result<()> {
     for state in ["40P01", "40001"] {
-        let world = world().await?;
-        let mut database = world.connect().await?;
-        at_goose_version(&mut database, &world.database, 3).await?;
+        let (world, mut database) = world_at_goose_version(3).await?;
         // A sequence remembers across what is rolled back.
         let trouble = format!(
             "CREATE SEQUENCE tries; CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
@@ -207,9 +205,7 @@ async fn with_nothing_to_do_no_right_to_create_is_needed() -> Result<()> {
 
 #[tokio::test]
 async fn a_column_under_its_old_name_is_renamed() -> Result<()> {
-    let world = world().await?;
-    let mut database = world.connect().await?;
-    at_goose_version(&mut database, &world.database, 4).await?;
+    let (world, mut database) = world_at_goose_version(4).await?;
     execute(&mut database, "ALTER TABLE projects RENAME COLUMN api_key TO openai_api_key").await?;
     assert_code(&world.init().run().await?, 0);
     assert_eq!(schema(&mut database).await?, expected(6));

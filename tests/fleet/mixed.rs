@@ -6,10 +6,10 @@
 //! this machine's.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::postgres::PgConnection;
-use testbed::{AwsCli, Finished, Init, PROVIDERS, Result, World};
+use testbed::{Finished, Init, PROVIDERS, Result, World};
 
 use super::{assert_done, config_file, execute, world};
 
@@ -73,13 +73,8 @@ async fn the_script_and_we_never_work_at_the_same_time() -> Result<()> {
 
 /// A task of the old kind, with a stand-in for goose.
 fn script(world: &World<'_>) -> Result<Init> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet");
-    let script = world.other(Path::new("/bin/sh")).arg(&here.join("script.sh").to_string_lossy());
-    let script = AwsCli::installed()?
-        .give_to(script, &here.join("stand-in"))
-        .env("MARKS", marks(world))
-        .env("WORK", "1");
-    Ok(script.env("MIGRATIONS", "unused").env("POLL_INTERVAL", "1").env("MAX_WAIT", "100"))
+    let script = world.script_with_stand_in(1.0, &marks(world))?;
+    Ok(script.env("POLL_INTERVAL", "1").env("MAX_WAIT", "100"))
 }
 
 fn marks(world: &World<'_>) -> PathBuf {

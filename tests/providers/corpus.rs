@@ -9,7 +9,8 @@ use serde_json::Value;
 use testbed::Result;
 
 use super::oracle::ask;
-use super::{reading, written};
+use super::reading;
+use super::written::written;
 
 /// The verdict on what we refuse on purpose.
 const STRICTER: &str = "refused, though the application accepts it";

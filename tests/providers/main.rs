@@ -8,6 +8,7 @@
 mod corpus;
 mod mutants;
 mod oracle;
+mod written;
 
 use llm_proxy_init::config::rules;
 use serde_json::Value;
@@ -16,14 +17,4 @@ use serde_json::Value;
 fn reading(content: &[u8]) -> Option<Value> {
     let findings = rules::check(std::str::from_utf8(content).ok()?);
     findings.problems.is_empty().then_some(findings.reading)
-}
-
-/// Writes a reading as a text of its own, in YAML that is nearly JSON: what is not plain
-/// ASCII is escaped, for some of it would be a line break.
-fn written(reading: &Value) -> String {
-    let escape = |c: char| match c {
-        ' '..='~' => c.to_string(),
-        c => format!("\\U{:08x}", u32::from(c)),
-    };
-    reading.to_string().chars().map(escape).collect()
 }

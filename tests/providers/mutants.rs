@@ -6,7 +6,8 @@ use testbed::Result;
 
 use super::corpus::all;
 use super::oracle::ask;
-use super::{reading, written};
+use super::reading;
+use super::written::written;
 
 /// Always the same mutants: a difference must be found where it is brought in. Another
 /// seed may be given, to look for more.

@@ -4,7 +4,7 @@
 //! wins over a merged one, and an earlier merged one over a later. A name may be defined
 //! only once in each mapping.
 
-use super::{Checker, is_null, text};
+use super::{Checker, below, is_null, text};
 use crate::config::yaml::{Content, Node, Scalar};
 
 /// How deep mappings may be merged into each other. The application's reader refuses
@@ -53,7 +53,7 @@ impl Checker {
             }
         }
         if let Some(merged) = merged {
-            self.merge(merged, format!("{path}.<<").trim_start_matches('.'), &mut entries);
+            self.merge(merged, &below(path, "<<"), &mut entries);
         }
         Some(entries)
     }

@@ -97,6 +97,12 @@ fn place(marker: Marker) -> Place {
     (marker.line(), marker.col() + 1)
 }
 
+/// The place that follows a text.
+pub fn place_after(text: &str) -> Place {
+    let column = text.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    (text.matches('\n').count() + 1, column)
+}
+
 /// Refuses what no YAML stream may contain (YAML 1.2.2, section 5.1), and the line breaks
 /// of YAML 1.1, at which the application's reader begins a new line and others don't.
 fn refuse_odd_characters(text: &str) -> Result<(), Malformed> {
@@ -109,9 +115,7 @@ fn refuse_odd_characters(text: &str) -> Result<(), Malformed> {
     };
     let odd = text.char_indices().find_map(|(at, c)| Some((at, c, reason(c)?)));
     let Some((at, c, reason)) = odd else { return Ok(()) };
-    let before = text.get(..at).unwrap_or_default();
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    let at = (before.matches('\n').count() + 1, column);
+    let at = place_after(text.get(..at).unwrap_or_default());
     Err(Malformed { at, reason: format!("U+{:04X} {reason}", u32::from(c)) })
 }
 

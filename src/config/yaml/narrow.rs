@@ -124,7 +124,7 @@ fn is_in_tag(c: char) -> bool {
 /// Checks what stands between two nodes outside of brackets, or after the last.
 ///
 /// # Errors
-/// There is a tab where indentation is, or what may only come before all nodes.
+/// There is a tab where indentation is.
 pub fn check_gap(gap: &[char]) -> Verdict {
     for (index, line) in gap.split(|c| is_break(*c)).enumerate() {
         let line = line.split(|c| *c == '#').next().unwrap_or_default();

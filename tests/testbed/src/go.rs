@@ -25,10 +25,12 @@ pub fn go_program(source: &Path) -> Result<Option<PathBuf>> {
     }
     let _lock = home::lock_cache()?;
     let program = home::cache()?.join("go").join(source.file_name().unwrap_or_default());
-    let built =
-        Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source).output()?;
-    if !built.status.success() {
-        return Err(String::from_utf8_lossy(&built.stderr).into());
-    }
+    run(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source))?;
     Ok(Some(program))
+}
+
+/// Runs Go; its words are the error when it fails.
+pub(crate) fn run(go: &mut Command) -> Result<()> {
+    let done = go.output()?;
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into()) }
 }

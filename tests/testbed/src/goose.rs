@@ -1,9 +1,10 @@
 //! goose, the application's migrator, built from its module when Go is there.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Result, go, home, versions};
+use crate::{Result, World, go, home, versions};
 
 /// An installed goose.
 #[derive(Debug)]
@@ -23,13 +24,8 @@ impl Goose {
         let program = folder.join("goose");
         if !program.exists() {
             eprintln!("testbed: building {}", versions::GOOSE);
-            let built = Command::new("go")
-                .args(["install", "-tags", versions::GOOSE_TAGS, versions::GOOSE])
-                .env("GOBIN", &folder)
-                .output()?;
-            if !built.status.success() {
-                return Err(String::from_utf8_lossy(&built.stderr).into());
-            }
+            let install = ["install", "-tags", versions::GOOSE_TAGS, versions::GOOSE];
+            go::run(Command::new("go").args(install).env("GOBIN", &folder))?;
         }
         Ok(Some(Self(program)))
     }
@@ -37,6 +33,26 @@ impl Goose {
     /// The folder that it is in, for a `PATH`.
     pub fn folder(&self) -> &Path {
         self.0.parent().unwrap_or(&self.0)
+    }
+
+    /// Writes the migrations of this repository as goose has its files, into a folder of the
+    /// world's.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn migrations(world: &World<'_>) -> Result<PathBuf> {
+        let folder = world.config_folder().join("migrations");
+        fs::create_dir(&folder)?;
+        for entry in fs::read_dir(home::repository().join("migrations"))? {
+            let path = entry?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let (version, name) = name.split_once("__").ok_or("a migration without a version")?;
+            let version: usize = version.trim_start_matches('V').parse()?;
+            let sql = fs::read_to_string(&path)?;
+            let up = format!("-- +goose Up\n-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd\n");
+            fs::write(folder.join(format!("{version:05}_{name}.sql")), up)?;
+        }
+        Ok(folder)
     }
 
     /// Runs a command over a folder of migrations; returns what goose said.

@@ -9,6 +9,11 @@ use uuid::Uuid;
 
 use crate::Result;
 
+/// The folder of the whole project.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// Cargo's target directory.
 pub fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;

@@ -8,7 +8,7 @@ use aws_sdk_ssm::types::ParameterType;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use crate::{Account, Init, Result, Testbed, install};
+use crate::{Account, AwsCli, Init, Result, Testbed, home, install};
 
 /// A provider config that the application accepts.
 pub const PROVIDERS: &str = "\
@@ -95,7 +95,28 @@ impl<'a> World<'a> {
         variables.into_iter().fold(init, |init, (name, value)| init.env(&name, value))
     }
 
-    /// The same with the config folder mounted read-only, as a task definition may have
+    /// The script that the program replaces, with the `goose` of that folder. Its migrations
+    /// are not set.
+    ///
+    /// # Errors
+    /// The AWS CLI can't be installed.
+    pub fn script(&self, goose: &Path) -> Result<Init> {
+        let script = home::repository().join("tests/fleet/script.sh");
+        let script = self.other(Path::new("/bin/sh")).arg(&script.to_string_lossy());
+        Ok(AwsCli::installed()?.give_to(script, goose))
+    }
+
+    /// The same with a stand-in for goose, which works for so many seconds and marks in the
+    /// file `marks` when it has.
+    ///
+    /// # Errors
+    /// The AWS CLI can't be installed.
+    pub fn script_with_stand_in(&self, seconds: f64, marks: &Path) -> Result<Init> {
+        let script = self.script(&home::repository().join("tests/fleet/stand-in"))?;
+        Ok(script.env("WORK", seconds.to_string()).env("MARKS", marks).env("MIGRATIONS", "unused"))
+    }
+
+    /// The program with the config folder mounted read-only, as a task definition may have
     /// it by mistake: in a mount namespace of its own, for which root is needed, or
     /// else by the folder's mode.
     ///
