@@ -20,7 +20,7 @@ const OLD_GOOSE_LEDGER: &str = "CREATE TABLE goose_db_version (
     INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true);";
 
 /// The text of a migration.
-pub fn migration(version: usize) -> Result<String> {
+fn migration(version: usize) -> Result<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     let prefix = format!("V{version}__");
     let mut files = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
@@ -29,22 +29,17 @@ pub fn migration(version: usize) -> Result<String> {
     Ok(fs::read_to_string(file.ok_or("no such migration")?)?)
 }
 
-/// Brings an empty database to `version` as goose would have, as its owner.
-pub async fn at_goose_version(database: &mut PgConnection, owner: &str, version: usize) -> Result<()> {
-    execute(database, &format!("SET ROLE {owner}; {GOOSE_LEDGER}")).await?;
-    for version in 1..=version {
-        execute(database, &migration(version)?).await?;
-        let row = format!("INSERT INTO goose_db_version (version_id, is_applied) VALUES ({version}, true)");
-        execute(database, &row).await?;
-    }
-    execute(database, "RESET ROLE").await
-}
-
-/// A world whose database goose has migrated so far.
-async fn world_at_goose_version(version: usize) -> Result<(World<'static>, PgConnection)> {
+/// A world whose database goose has migrated so far, as its owner.
+pub async fn world_at_goose_version(version: usize) -> Result<(World<'static>, PgConnection)> {
     let world = world().await?;
     let mut database = world.connect().await?;
-    at_goose_version(&mut database, &world.database, version).await?;
+    execute(&mut database, &format!("SET ROLE {}; {GOOSE_LEDGER}", world.database)).await?;
+    for version in 1..=version {
+        execute(&mut database, &migration(version)?).await?;
+        let row = format!("INSERT INTO goose_db_version (version_id, is_applied) VALUES ({version}, true)");
+        execute(&mut database, &row).await?;
+    }
+    execute(&mut database, "RESET ROLE").await?;
     Ok((world, database))
 }
 

@@ -3,6 +3,7 @@
 use testbed::{Result, Running, Signal, World};
 
 use super::busy::{sessions, wait_until};
+use super::migrations::world_at_goose_version;
 use super::{assert_fails, execute, goose_ledger, line_of, world};
 
 /// Starts a run that waits for a lock which somebody else keeps.
@@ -47,9 +48,7 @@ async fn sigint_while_migrating_rolls_back_and_releases() -> Result<()> {
 /// Version 4 has added its column and waits inside its transaction for a lock on the
 /// table that another session has.
 async fn stopped_while_migrating(signal: Signal, code: i32) -> Result<()> {
-    let world = world().await?;
-    let mut database = world.connect().await?;
-    crate::migrations::at_goose_version(&mut database, &world.database, 3).await?;
+    let (world, mut database) = world_at_goose_version(3).await?;
     let mut blocker = world.connect().await?;
     execute(&mut blocker, "BEGIN; LOCK TABLE tokens IN ACCESS SHARE MODE").await?;
 
