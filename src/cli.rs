@@ -1,10 +1,14 @@
-//! The command line: one flag for each setting, built from the settings' own table.
+//! The command line: what is to be done, and one flag for each setting, built from the
+//! settings' own table.
 //!
 //! Promises that `--help` shows every setting with its environment variable and its
-//! default, and that flags only carry raw texts: checking them is the settings' work.
+//! default, that every command which uses settings takes their flags, and that flags
+//! only carry raw texts: checking them is the settings' work.
 
 use clap::{Arg, ArgMatches, Command};
 
+use crate::config::validate::Format;
+use crate::logging::Stream;
 use crate::settings::{Source, table};
 
 const ABOUT: &str = "Prepares a task before llm-proxy starts: takes the lock, writes the provider \
@@ -30,14 +34,42 @@ Exit codes:
   130  stopped by SIGINT, in good order
   143  stopped by SIGTERM, in good order";
 
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// The whole job.
+    Run,
+    /// Check a provider config offline.
+    ConfigValidate {
+        /// A path, or `-`.
+        file: String,
+        /// The form of the answer.
+        format: Format,
+    },
+}
+
+impl Task {
+    /// Where the log goes: a command's answer has stdout to itself.
+    pub fn log_stream(&self) -> Stream {
+        match self {
+            Self::Run => Stream::Stdout,
+            Self::ConfigValidate { .. } => Stream::Stderr,
+        }
+    }
+}
+
 /// The command with all its flags.
-pub fn command() -> Command {
-    let command = Command::new("llm-proxy-init")
+fn command() -> Command {
+    with_settings(Command::new("llm-proxy-init"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
         .subcommand(config())
-        .max_term_width(100);
+        .max_term_width(100)
+}
+
+/// Adds a flag for every setting.
+fn with_settings(command: Command) -> Command {
     table::ALL.iter().fold(command, |command, setting| {
         let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
         let arg = Arg::new(setting.flag).long(setting.flag);
@@ -66,20 +98,67 @@ fn config() -> Command {
     let validate = Command::new("validate")
         .about("Check a provider config offline, as a task would: 0 when it is valid, 65 when not")
         .args([file, format]);
-    Command::new("config")
-        .about("Work on provider configs")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(validate)
+    group("config", "Work on provider configs").subcommand(validate)
 }
 
-/// The flags that were given, and the process's environment.
+/// A command that only has commands of its own.
+fn group(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about).subcommand_required(true).arg_required_else_help(true)
+}
+
+/// What was asked for, the flags that were given, and the process's environment.
 #[derive(Debug)]
-pub struct CommandLine(pub ArgMatches);
+pub struct CommandLine {
+    /// What is to be done.
+    pub task: Task,
+    /// The innermost command's first: the nearer flag wins.
+    matches: Vec<ArgMatches>,
+}
+
+impl CommandLine {
+    /// Reads the process's arguments.
+    ///
+    /// # Errors
+    /// They are wrong, or ask for help or the version.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        command().try_get_matches().map(Self::new)
+    }
+
+    fn new(matches: ArgMatches) -> Self {
+        let (mut path, mut levels) = (Vec::new(), vec![matches]);
+        while let Some((name, inner)) = levels.first().and_then(ArgMatches::subcommand) {
+            path.push(name.to_owned());
+            let inner = inner.clone();
+            levels.insert(0, inner);
+        }
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        Self { task: task(&path, &levels), matches: levels }
+    }
+}
+
+fn task(path: &[&str], matches: &[ArgMatches]) -> Task {
+    match path {
+        ["config", "validate"] => {
+            let file = text(matches, "file").unwrap_or_default();
+            let format = match text(matches, "format").as_deref() {
+                Some("json") => Format::Json,
+                Some("github") => Format::Github,
+                _ => Format::Text,
+            };
+            Task::ConfigValidate { file, format }
+        }
+        _ => Task::Run,
+    }
+}
+
+/// The innermost value of that name. A command that doesn't know the name has none.
+fn text(matches: &[ArgMatches], name: &str) -> Option<String> {
+    matches.iter().find_map(|matches| matches.try_get_one::<String>(name).ok().flatten()).cloned()
+}
 
 impl Source for CommandLine {
     fn flag(&self, name: &str) -> Option<String> {
-        self.0.get_one::<String>(name).cloned()
+        text(&self.matches, name)
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -113,5 +192,13 @@ mod tests {
                 assert!(help.contains(&format!("[default: {default}]")), "{default}");
             }
         }
+    }
+
+    #[test]
+    fn a_command_without_a_flag_of_that_name_has_no_value() {
+        let line =
+            CommandLine::new(command().get_matches_from(["llm-proxy-init", "config", "validate", "f"]));
+        assert_eq!(line.task, Task::ConfigValidate { file: "f".into(), format: Format::Text });
+        assert_eq!(line.flag("lock-table"), None);
     }
 }

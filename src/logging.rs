@@ -1,4 +1,4 @@
-//! Log lines: one event a line on stdout, as JSON for machines or text for people.
+//! Log lines: one event a line, as JSON for machines or text for people.
 //!
 //! Promises that only this program's own lines and other libraries' warnings are
 //! written, whatever the level: at `trace` the AWS SDK would log requests with their
@@ -22,11 +22,43 @@ const BLANK: &str = "***";
 /// Shorter secrets are not looked for: blanking them would blank half of every line.
 const SHORTEST_SECRET: usize = 4;
 
+/// Where log lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+        }
+    }
+
+    fn write_all(self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().write_all(bytes),
+            Self::Stderr => io::stderr().write_all(bytes),
+        }
+    }
+
+    fn flush(self) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().flush(),
+            Self::Stderr => io::stderr().flush(),
+        }
+    }
+}
+
 /// Starts logging, for the rest of the process. Texts in `secrets` never appear.
 /// A second call is without effect.
-pub fn start(settings: LogSettings, secrets: Vec<String>) {
-    let is_json = is_json(settings);
-    let writer = Blanking::new(secrets);
+pub fn start(settings: LogSettings, secrets: Vec<String>, stream: Stream) {
+    let is_json = is_json(settings, stream);
+    let writer = Blanking::new(secrets, stream);
     let layer = if is_json {
         fmt::layer()
             .json()
@@ -37,30 +69,25 @@ pub fn start(settings: LogSettings, secrets: Vec<String>) {
             .with_writer(writer)
             .boxed()
     } else {
-        fmt::layer()
-            .compact()
-            .with_target(false)
-            .with_ansi(io::stdout().is_terminal())
-            .with_writer(writer)
-            .boxed()
+        fmt::layer().compact().with_target(false).with_ansi(stream.is_terminal()).with_writer(writer).boxed()
     };
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter(settings.level))).try_init();
 }
 
 /// The span of a whole run: once its field `owner` is recorded, every JSON line has
 /// it. People see the owner once, in the first line.
-pub fn run_span(settings: LogSettings) -> tracing::Span {
-    if is_json(settings) {
+pub fn run_span(settings: LogSettings, stream: Stream) -> tracing::Span {
+    if is_json(settings, stream) {
         tracing::error_span!("run", owner = tracing::field::Empty)
     } else {
         tracing::Span::none()
     }
 }
 
-fn is_json(settings: LogSettings) -> bool {
+fn is_json(settings: LogSettings, stream: Stream) -> bool {
     match settings.format {
         Some(format) => format == LogFormat::Json,
-        None => !io::stdout().is_terminal(),
+        None => !stream.is_terminal(),
     }
 }
 
@@ -73,12 +100,15 @@ fn filter(level: LevelFilter) -> Targets {
         .with_target("aws_config", level.min(LevelFilter::ERROR))
 }
 
-/// Stdout without the secrets.
+/// A stream without the secrets.
 #[derive(Debug, Clone)]
-struct Blanking(Arc<[String]>);
+struct Blanking {
+    secrets: Arc<[String]>,
+    stream: Stream,
+}
 
 impl Blanking {
-    fn new(secrets: Vec<String>) -> Self {
+    fn new(secrets: Vec<String>, stream: Stream) -> Self {
         let as_in_json = |secret: &String| {
             let quoted = serde_json::Value::from(secret.as_str()).to_string();
             quoted.trim_matches('"').to_owned()
@@ -89,23 +119,23 @@ impl Blanking {
         // The longest first: one secret may contain another.
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         all.dedup();
-        Self(all.into())
+        Self { secrets: all.into(), stream }
     }
 
     fn blank(&self, line: &str) -> String {
-        self.0.iter().fold(line.to_owned(), |line, secret| line.replace(secret.as_str(), BLANK))
+        self.secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret.as_str(), BLANK))
     }
 }
 
 /// The formatter hands each line over in one piece.
 impl Write for Blanking {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        io::stdout().write_all(self.blank(&String::from_utf8_lossy(line)).as_bytes())?;
+        self.stream.write_all(self.blank(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        self.stream.flush()
     }
 }
 
@@ -123,7 +153,8 @@ mod tests {
 
     #[test]
     fn secrets_are_blanked_plain_and_as_json_has_them() {
-        let blanking = Blanking::new(vec!["open\"sesame".into(), "open".into(), "abc".into()]);
+        let blanking =
+            Blanking::new(vec!["open\"sesame".into(), "open".into(), "abc".into()], Stream::Stdout);
         assert_eq!(blanking.blank("x open\"sesame y"), "x *** y");
         assert_eq!(blanking.blank(r#"{"m":"open\"sesame"}"#), r#"{"m":"***"}"#);
         assert_eq!(blanking.blank("abc open"), "abc ***");

@@ -4,49 +4,41 @@
 
 use std::process;
 
-use llm_proxy_init::cli::{self, CommandLine};
+use llm_proxy_init::cli::CommandLine;
 use llm_proxy_init::error::Error;
 use llm_proxy_init::exit::ExitCode;
-use llm_proxy_init::report::Report;
 use llm_proxy_init::settings::{LogSettings, Settings, secrets};
 use llm_proxy_init::stop::Stop;
-use llm_proxy_init::{commands, logging, owner, sequence};
+use llm_proxy_init::{commands, logging};
 
 fn main() -> process::ExitCode {
-    let command_line = match cli::command().try_get_matches() {
-        Ok(matches) => CommandLine(matches),
+    let command_line = match CommandLine::of_process() {
+        Ok(command_line) => command_line,
         Err(answer) => return answer_without_running(&answer),
     };
-    if let Some(code) = commands::run(&command_line.0) {
+    if let Some(code) = commands::run_offline(&command_line.task) {
         return code.into();
     }
     let log = LogSettings::read(&command_line).unwrap_or_default();
-    logging::start(log, secrets(&command_line));
+    let stream = command_line.task.log_stream();
+    logging::start(log, secrets(&command_line), stream);
     exit_by_table_on_panic();
-    let _run = logging::run_span(log).entered();
+    let _run = logging::run_span(log, stream).entered();
 
-    match run(&command_line) {
-        Ok(report) => {
-            report.log();
-            ExitCode::Done.into()
-        }
-        Err(error) => {
-            let code = ExitCode::from(&error);
-            tracing::error!(step = error.step(), exit_code = code.code(), "{error}");
-            code.into()
-        }
-    }
+    let code = run(&command_line).unwrap_or_else(|error| {
+        let code = ExitCode::from(&error);
+        tracing::error!(step = error.step(), exit_code = code.code(), "{error}");
+        code
+    });
+    code.into()
 }
 
-fn run(command_line: &CommandLine) -> Result<Report, Error> {
+fn run(command_line: &CommandLine) -> Result<ExitCode, Error> {
     let settings = Settings::read(command_line)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::Runtime)?.block_on(async {
         let stop = Stop::on_signals().map_err(Error::Runtime)?;
-        let owner = owner::name(settings.task_metadata_uri.as_deref()).await;
-        tracing::Span::current().record("owner", &owner);
-        tracing::info!(step = "start", version = env!("CARGO_PKG_VERSION"), "starting as {owner}");
-        sequence::run(&settings, owner, &stop).await
+        commands::run(&command_line.task, &settings, &stop).await
     })
 }
 

@@ -1,9 +1,7 @@
-//! Commands beside the run: what they read and print. `config validate` needs no
-//! network, no settings and no log.
+//! `config validate`: checks a provider config as a task would. It needs no network, no
+//! settings and no log.
 
 use std::io::{self, Read, Write};
-
-use clap::ArgMatches;
 
 use crate::config::validate::{Format, Verdict, validate};
 use crate::exit::ExitCode;
@@ -11,20 +9,8 @@ use crate::exit::ExitCode;
 /// The name by which standard input is asked for.
 const STDIN: &str = "-";
 
-/// Does what a command asks for; `None` when none was given, so that the job is to run.
-pub fn run(matches: &ArgMatches) -> Option<ExitCode> {
-    let (_, config) = matches.subcommand().filter(|(name, _)| *name == "config")?;
-    let (_, arguments) = config.subcommand()?;
-    let file = arguments.get_one::<String>("file").map_or(STDIN, String::as_str);
-    let format = match arguments.get_one::<String>("format").map(String::as_str) {
-        Some("json") => Format::Json,
-        Some("github") => Format::Github,
-        _ => Format::Text,
-    };
-    Some(config_validate(file, format))
-}
-
-fn config_validate(file: &str, format: Format) -> ExitCode {
+/// Prints what is wrong with `file`, and says by the code whether it is valid.
+pub fn run(file: &str, format: Format) -> ExitCode {
     let content = match read(file) {
         Ok(content) => content,
         Err(error) => {
