@@ -7,6 +7,7 @@
 
 mod adapter;
 mod ledger;
+pub mod source;
 
 use std::time::{Duration, Instant};
 

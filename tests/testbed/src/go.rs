@@ -5,13 +5,17 @@ use std::process::Command;
 
 use crate::{Result, home};
 
-/// Whether there is Go; if not, says on stderr what is left out.
-pub(crate) fn is_there(what: &str) -> bool {
+/// Whether there is Go; if not, says on stderr what is left out. In CI (the variable `CI`)
+/// nothing is.
+pub(crate) fn is_there(what: &str) -> Result<bool> {
     let is_there = Command::new("go").arg("version").output().is_ok();
+    if !is_there && std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()) {
+        return Err(format!("{what} without Go, and CI leaves nothing out: install Go").into());
+    }
     if !is_there {
         eprintln!("testbed: SKIPPED, {what}: install Go to do so");
     }
-    is_there
+    Ok(is_there)
 }
 
 /// The program that is built from the module in `source`; `None`, with a word on stderr,
@@ -20,7 +24,7 @@ pub(crate) fn is_there(what: &str) -> bool {
 /// # Errors
 /// Go is there and can't build it.
 pub fn go_program(source: &Path) -> Result<Option<PathBuf>> {
-    if !is_there("nothing is compared with the application's YAML library") {
+    if !is_there("nothing is compared with the application's YAML library")? {
         return Ok(None);
     }
     let _lock = home::lock_cache()?;

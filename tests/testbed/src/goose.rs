@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::{Result, World, go, home, versions};
 
 /// An installed goose.
@@ -16,7 +18,7 @@ impl Goose {
     /// # Errors
     /// Go is there and can't build it.
     pub fn installed() -> Result<Option<Self>> {
-        if !go::is_there("nothing is compared with goose") {
+        if !go::is_there("nothing is compared with goose")? {
             return Ok(None);
         }
         let _lock = home::lock_cache()?;
@@ -28,6 +30,27 @@ impl Goose {
             go::run(Command::new("go").args(install).env("GOBIN", &folder))?;
         }
         Ok(Some(Self(program)))
+    }
+
+    /// A program from the Go file `source`, built as a part of goose's module: it may use
+    /// packages that are goose's own. `None`, with a word on stderr, where there is no Go.
+    ///
+    /// # Errors
+    /// Go is there and can't build it.
+    pub fn program_within(source: &Path) -> Result<Option<PathBuf>> {
+        if !go::is_there("nothing is compared with goose's parser")? {
+            return Ok(None);
+        }
+        let _lock = home::lock_cache()?;
+        let module = versions::GOOSE.replace("/cmd/goose", "");
+        let folder = home::cache()?.join(format!("{}-within", module.replace(['/', '@'], "-")));
+        copy_module(&module, &folder)?;
+        let package = folder.join("within");
+        fs::create_dir_all(&package)?;
+        fs::copy(source, package.join("main.go"))?;
+        let program = folder.join("within.program");
+        go::run(Command::new("go").args(["build", "-o"]).arg(&program).arg("./within").current_dir(&folder))?;
+        Ok(Some(program))
     }
 
     /// The folder that it is in, for a `PATH`.
@@ -67,4 +90,38 @@ impl Goose {
         let words = String::from_utf8_lossy(&words).into_owned();
         if said.status.success() { Ok(words) } else { Err(words.into()) }
     }
+}
+
+/// Copies a module out of Go's cache, where nothing can be added to it. What is needed only
+/// to test it is left out.
+fn copy_module(module: &str, to: &Path) -> Result<()> {
+    let mark = to.join("copied");
+    if mark.exists() {
+        return Ok(());
+    }
+    let downloaded = Command::new("go").args(["mod", "download", "-json", module]).output()?;
+    let found: Value = serde_json::from_slice(&downloaded.stdout)?;
+    let from = found["Dir"].as_str().ok_or_else(|| format!("{module} is not to be had: {found}"))?;
+    copy_go_files(Path::new(from), to)?;
+    for file in ["go.mod", "go.sum"] {
+        fs::write(to.join(file), fs::read(Path::new(from).join(file))?)?;
+    }
+    Ok(fs::write(mark, [])?)
+}
+
+fn copy_go_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (path, to) = {
+            let entry = entry?;
+            (entry.path(), to.join(entry.file_name()))
+        };
+        let is_test = path.to_string_lossy().ends_with("_test.go");
+        if path.is_dir() {
+            copy_go_files(&path, &to)?;
+        } else if path.extension() == Some("go".as_ref()) && !is_test {
+            fs::write(&to, fs::read(&path)?)?;
+        }
+    }
+    Ok(())
 }

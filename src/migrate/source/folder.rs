@@ -1,0 +1,165 @@
+//! A folder of migrations.
+//!
+//! Promises to take the files that goose takes: those in the folder itself whose names end
+//! with `.sql`, in small letters, hidden ones included; one that is not named like a
+//! migration is an error. When the names are refinery's, sub-folders are gone through too,
+//! as refinery does; hidden ones are not.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::name::{self, Named};
+use super::{Error, Fault, NameFault, Script};
+
+/// Reads all migrations of a folder; ascending by version.
+///
+/// # Errors
+/// The folder or a file can't be read, there is nothing in it, or a file is no valid
+/// migration.
+pub fn folder(path: &Path) -> Result<Vec<Script>, Error> {
+    let entries = list(path)?;
+    let goose = entries.iter().find(|entry| entry.is_sql() && name::goose(&entry.name).is_ok());
+    let refinery = entries.iter().find(|entry| entry.is_sql() && name::refinery(&entry.name).is_ok());
+    let mut scripts = match (goose, refinery) {
+        (Some(goose), Some(refinery)) => {
+            return Err(Error::Mixed { goose: goose.shown(), refinery: refinery.shown() });
+        }
+        (None, Some(_)) => Style::Refinery.read_all(&nested(entries)?)?,
+        _ => Style::Goose.read_all(&entries)?,
+    };
+    if scripts.is_empty() {
+        return Err(Error::Empty { folder: path.display().to_string() });
+    }
+    // Stable: of two files with the same version the first by name stays the first.
+    scripts.sort_by_key(|script| script.version);
+    match scripts.windows(2).find_map(same_version) {
+        Some(duplicate) => Err(duplicate),
+        None => Ok(scripts),
+    }
+}
+
+fn same_version(neighbours: &[Script]) -> Option<Error> {
+    let [first, second] = neighbours else { return None };
+    (first.version == second.version).then(|| Error::Duplicate {
+        version: first.version,
+        first: first.file.clone(),
+        second: second.file.clone(),
+    })
+}
+
+/// What stands in a folder.
+struct Entry {
+    path: PathBuf,
+    name: String,
+}
+
+impl Entry {
+    fn is_sql(&self) -> bool {
+        self.name.ends_with(".sql")
+    }
+
+    fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// The entries of a folder by name.
+fn list(folder: &Path) -> Result<Vec<Entry>, Error> {
+    let read = || -> io::Result<Vec<Entry>> {
+        fs::read_dir(folder)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Entry { path: entry.path(), name: entry.file_name().to_string_lossy().into_owned() })
+            })
+            .collect()
+    };
+    let mut entries = read().map_err(|cause| unreadable(folder, cause))?;
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(entries)
+}
+
+/// Entries with those of all sub-folders. Links to folders are not followed.
+fn nested(entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
+    let mut all = Vec::new();
+    let mut to_see = entries;
+    while let Some(entry) = to_see.pop() {
+        let is_folder = fs::symlink_metadata(&entry.path).is_ok_and(|found| found.is_dir());
+        if is_folder && !entry.is_sql() && !entry.name.starts_with('.') {
+            to_see.extend(list(&entry.path)?);
+        } else {
+            all.push(entry);
+        }
+    }
+    all.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(all)
+}
+
+/// How the files of a folder are named.
+#[derive(Clone, Copy)]
+enum Style {
+    Goose,
+    Refinery,
+}
+
+impl Style {
+    fn read_all(self, entries: &[Entry]) -> Result<Vec<Script>, Error> {
+        let mut scripts = Vec::new();
+        for entry in entries {
+            if let Some(language) = self.language(&entry.name) {
+                return Err(Error::Coded { file: entry.shown(), language });
+            }
+            if entry.is_sql() {
+                scripts.push(self.read(entry)?);
+            }
+        }
+        Ok(scripts)
+    }
+
+    /// The language of a migration that is a program. Those in Go are looked for everywhere:
+    /// to goose they are among the others. It leaves tests alone, and files without a version.
+    fn language(self, file_name: &str) -> Option<&'static str> {
+        let is_go = file_name.ends_with(".go") && !file_name.ends_with("_test.go");
+        if is_go && name::goose(file_name).is_ok() {
+            return Some("Go");
+        }
+        let is_rust = matches!(self, Self::Refinery) && file_name.ends_with(".rs");
+        (is_rust && name::refinery(file_name).is_ok()).then_some("Rust")
+    }
+
+    fn read(self, entry: &Entry) -> Result<Script, Error> {
+        let file = entry.shown();
+        let refuse = |fault| Error::Name { file: file.clone(), fault };
+        let Named { version, name } = match self {
+            Self::Goose => name::goose(&entry.name),
+            Self::Refinery => name::refinery(&entry.name),
+        }
+        .map_err(refuse)?;
+        let content = content(&entry.path)?.ok_or_else(|| refuse(NameFault::NotAFile))?;
+        match self {
+            Self::Goose => super::goose(&file, version, &name, &content),
+            Self::Refinery => super::embedded(&file, version, &name, &text(&file, content)?),
+        }
+    }
+}
+
+/// A file's content; none of what is no regular file: reading a pipe might never end.
+fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let read = || Ok(if fs::metadata(path)?.is_file() { Some(fs::read(path)?) } else { None });
+    read().map_err(|cause| unreadable(path, cause))
+}
+
+fn text(file: &str, content: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(content).map_err(|error| {
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        Error::Invalid { file: file.to_owned(), line: Some(line), fault: Fault::NotUtf8 }
+    })
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> Error {
+    Error::Unreadable { path: path.display().to_string(), cause }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! A file that is named in refinery's way: plain SQL.
+//!
+//! Promises that the whole text is one statement, run in a transaction, as refinery does
+//! it. When the first line is the comment `-- no transaction` (case and blanks don't
+//! matter), it is split into its statements, which are run one by one without a transaction.
+
+use super::lexer::{Lexer, Unclosed};
+use super::split::split;
+use super::statement::line_feeds;
+use super::{Error, Fault, Script, Statement, annotation};
+
+/// Reads a text.
+///
+/// # Errors
+/// Something in it could never run, or would run otherwise than meant.
+pub fn parse(file_name: &str, version: i64, name: &str, text: &str) -> Result<Script, Error> {
+    let refuse = |(line, fault)| Error::Invalid { file: file_name.to_owned(), line: Some(line), fault };
+    check(text).map_err(refuse)?;
+    let in_transaction = !is_marked(text);
+    let statements = if in_transaction { whole(text) } else { single(text).map_err(refuse)? };
+    let (name, file, text) = (name.to_owned(), file_name.to_owned(), text.to_owned());
+    Ok(Script { version, name, file, statements, in_transaction, text })
+}
+
+fn check(text: &str) -> Result<(), (usize, Fault)> {
+    if text.starts_with('\u{feff}') {
+        return Err((1, Fault::ByteOrderMark));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.contains('\0') {
+            return Err((number, Fault::ZeroByte));
+        }
+        if annotation::is_annotation(line) {
+            return Err((number, Fault::ForeignAnnotation));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first line says that there shall be no transaction.
+fn is_marked(text: &str) -> bool {
+    let comment = text.lines().next().and_then(|line| line.trim().strip_prefix("--"));
+    let words = comment.unwrap_or_default().split_whitespace().map(str::to_ascii_lowercase);
+    words.eq(["no", "transaction"])
+}
+
+/// The text as one statement, if there is anything in it. What has no end is left to the
+/// server to complain about.
+fn whole(text: &str) -> Vec<Statement> {
+    let is_blank = Lexer::new(text).next() == Ok(None);
+    if is_blank { Vec::new() } else { vec![Statement::new(text.to_owned(), 1)] }
+}
+
+fn single(text: &str) -> Result<Vec<Statement>, (usize, Fault)> {
+    let line_of = |offset| 1 + line_feeds(text.get(..offset).unwrap_or_default());
+    let pieces = split(text).map_err(|Unclosed { open, at }| (line_of(at), Fault::Unclosed(open)))?;
+    let (mut line, mut read) = (1, 0);
+    let statement = |(offset, sql): (usize, &str)| {
+        line += line_feeds(text.get(read..offset).unwrap_or_default());
+        read = offset;
+        Statement::new(sql.to_owned(), line)
+    };
+    Ok(pieces.into_iter().map(statement).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+use super::*;
+use crate::migrate::source::Open;
+
+fn read(text: &str) -> Result<Script, Error> {
+    parse("V3__name.sql", 3, "name", text)
+}
+
+fn refusal(text: &str) -> (usize, Fault) {
+    match read(text) {
+        Err(Error::Invalid { line: Some(line), fault, .. }) => (line, fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_whole_text_is_one_statement() {
+    let text = "-- about it\n\nCREATE TABLE a (id int);\nSELECT ';';\n";
+    let script = read(text).unwrap();
+    assert_eq!((script.version, script.name.as_str(), script.file.as_str()), (3, "name", "V3__name.sql"));
+    assert!(script.in_transaction);
+    assert_eq!(script.text, text);
+    let [statement] = script.statements.as_slice() else { panic!("{script:?}") };
+    assert_eq!((statement.sql.as_str(), statement.line), (text, 3));
+    assert_eq!(statement.line_at(text.find("SELECT").unwrap() + 1), 4);
+}
+
+#[test]
+fn nothing_to_run_is_no_statement() {
+    for text in ["", "\n", "-- later\n", "/* later */"] {
+        assert!(read(text).unwrap().statements.is_empty(), "{text:?}");
+    }
+    // What the server will complain about is left to it.
+    assert_eq!(read("/* later").unwrap().statements.len(), 1);
+}
+
+#[test]
+fn the_first_line_may_say_that_there_is_no_transaction() {
+    for mark in ["-- no transaction", "--No Transaction", "  --\tNO   TRANSACTION  \r"] {
+        let script = read(&format!("{mark}\nVACUUM; VACUUM a;\n\n-- then\nVACUUM b")).unwrap();
+        assert!(!script.in_transaction, "{mark}");
+        let found: Vec<_> =
+            script.statements.iter().map(|one| (one.line, one.sql.lines().last().unwrap())).collect();
+        assert_eq!(found, [(2, "VACUUM;"), (2, "VACUUM a;"), (5, "VACUUM b")], "{mark}");
+    }
+    for text in [
+        "\n-- no transaction\nVACUUM;",
+        "-- no transaction please\nVACUUM;",
+        "-- +no transaction\nVACUUM;",
+        "/* no transaction */\nVACUUM;",
+        "no transaction;",
+    ] {
+        let script = read(text).unwrap();
+        assert!(script.in_transaction, "{text}");
+        assert_eq!(script.statements.len(), 1, "{text}");
+    }
+    assert!(read("-- no transaction").unwrap().statements.is_empty());
+}
+
+#[test]
+fn what_has_no_end_is_refused_before_anything_runs() {
+    assert_eq!(refusal("-- no transaction\nVACUUM;\nSELECT 'a;\n"), (3, Fault::Unclosed(Open::String)));
+    assert_eq!(
+        read("-- no transaction\nVACUUM;\n  (SELECT 1;\n").unwrap_err().to_string(),
+        "V3__name.sql:3: a parenthesis that begins here does not end; end it, so that the script can be split \
+         into its statements"
+    );
+    assert!(read("SELECT 'a;\n").is_ok());
+}
+
+#[test]
+fn goose_s_annotations_are_refused() {
+    assert_eq!(refusal("SELECT 1;\n  -- +goose Down\nDROP TABLE a;\n"), (2, Fault::ForeignAnnotation));
+    assert!(read("SELECT '-- +goose Up';\n").is_ok());
+}
+
+#[test]
+fn bytes_that_no_server_takes_are_refused() {
+    assert_eq!(refusal("\u{feff}SELECT 1;"), (1, Fault::ByteOrderMark));
+    assert_eq!(refusal("SELECT 1;\n-- \0\n"), (2, Fault::ZeroByte));
+}

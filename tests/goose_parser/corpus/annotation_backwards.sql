@@ -1,0 +1,4 @@
+-- Up +goose
+SELECT 1;
+-- Do+goosewn
+SELECT 2;

@@ -1,0 +1,5 @@
+-- +goose uP
+-- +goose STATEMENTBEGIN
+SELECT 1;
+-- +goose statementend
+-- +goose DOWN

@@ -1,0 +1,3 @@
+-- +goose
+-- +goose Up
+SELECT 1;

@@ -1,0 +1,2 @@
+-- +goose Up create the table
+SELECT 1;

@@ -1,0 +1,4 @@
+-- +goose Up
+SELECT 'one
+-- +goose ENVSUB OFF
+two';

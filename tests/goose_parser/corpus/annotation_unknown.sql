@@ -1,0 +1,2 @@
+-- +goose Sideways
+SELECT 1;

@@ -1,0 +1,8 @@
+-- +goose Up
+-- +goose StatementBegin
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN 1;
+END;
+$$;
+-- +goose StatementEnd

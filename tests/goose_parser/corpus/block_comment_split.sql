@@ -1,0 +1,4 @@
+-- +goose Up
+/* one;
+two; */
+SELECT 1;

@@ -1,0 +1,5 @@
+-- +goose Up
+/* one;
+ two */
+SELECT 1;
+/* three */;

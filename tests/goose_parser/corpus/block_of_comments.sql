@@ -1,0 +1,6 @@
+-- +goose Up
+-- +goose StatementBegin
+   
+-- nothing
+-- +goose StatementEnd
+SELECT 1;

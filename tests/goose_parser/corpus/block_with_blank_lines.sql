@@ -1,0 +1,8 @@
+-- +goose Up
+-- +goose StatementBegin
+
+-- one
+SELECT 1;
+
+  
+-- +goose StatementEnd

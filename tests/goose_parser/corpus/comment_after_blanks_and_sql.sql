@@ -1,0 +1,4 @@
+-- +goose Up
+  
+-- a comment
+SELECT 1;

@@ -1,0 +1,4 @@
+-- +goose Up
+SELECT 1; -- one
+SELECT 2;	--two;
+SELECT 3; --

@@ -1,0 +1,6 @@
+-- first
+
+   
+  -- second
+-- +goose Up
+SELECT 1;

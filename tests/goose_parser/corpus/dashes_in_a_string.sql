@@ -1,0 +1,3 @@
+-- +goose Up
+SELECT 'a --b', 1;
+SELECT 2;

@@ -1,0 +1,2 @@
+-- +goose Up
+DO $$ BEGIN PERFORM 1; END $$;

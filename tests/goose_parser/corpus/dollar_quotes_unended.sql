@@ -1,0 +1,6 @@
+-- +goose Up
+DO $$
+BEGIN
+  PERFORM 1;
+END
+$$

@@ -1,0 +1,5 @@
+-- +goose Up
+DO $body$
+BEGIN
+  PERFORM 1;
+END $body$;

@@ -1,0 +1,4 @@
+-- +goose Down
+SELECT 2;
+-- +goose Up
+SELECT 1;

@@ -1,0 +1,6 @@
+-- +goose Up
+-- +goose StatementBegin
+-- later
+-- +goose StatementEnd
+-- +goose Down
+SELECT 2;

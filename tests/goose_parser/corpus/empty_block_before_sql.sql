@@ -1,0 +1,6 @@
+-- +goose Up
+-- +goose StatementBegin
+-- +goose StatementEnd
+
+DROP TABLE a;
+SELECT 1;

@@ -1,0 +1,3 @@
+-- +goose StatementEnd
+-- +goose Up
+SELECT 1;

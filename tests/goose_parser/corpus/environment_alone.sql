@@ -1,0 +1,3 @@
+-- +goose ENVSUB
+-- +goose Up
+SELECT 1;

@@ -1,0 +1,4 @@
+-- +goose ENVSUB OFF
+-- +goose Up
+SELECT '$HOME ${HOME}';
+-- +goose envsub off

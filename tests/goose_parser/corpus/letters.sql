@@ -1,0 +1,2 @@
+-- +goose Up
+INSERT INTO a VALUES ('größer, 日本語, 😀');

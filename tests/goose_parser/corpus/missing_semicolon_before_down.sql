@@ -1,0 +1,5 @@
+-- +goose Up
+-- a comment
+SELECT 1
+-- +goose Down
+SELECT 2;

@@ -1,0 +1,4 @@
+-- +goose Up
+VACUUM;
+-- +goose Down
+-- +goose NO TRANSACTION

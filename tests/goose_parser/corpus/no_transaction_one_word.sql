@@ -1,0 +1,3 @@
+-- +goose NOTRANSACTION
+-- +goose Up
+VACUUM;

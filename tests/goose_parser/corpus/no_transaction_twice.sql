@@ -1,0 +1,4 @@
+-- +goose NO TRANSACTION
+-- +goose no transaction
+-- +goose Up
+VACUUM;

@@ -1,0 +1,2 @@
+-- +goose Upÿ
+SELECT 1;

@@ -1,0 +1,6 @@
+-- größer
+-- +goose Up
+-- ÿ
+SELECT 1;
+-- +goose Down
+SELECT 'ö';
