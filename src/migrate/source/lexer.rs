@@ -6,6 +6,9 @@
 
 use super::Open;
 
+/// What may stand between tokens.
+pub const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
+
 /// What a statement is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
@@ -205,7 +208,7 @@ impl<'a> Lexer<'a> {
 }
 
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+    BLANKS.contains(&char::from(byte))
 }
 
 /// Whether a word may begin so; beyond ASCII every character is a letter to the server.

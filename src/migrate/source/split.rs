@@ -6,7 +6,7 @@
 //! comments and lonely semicolons is left out.
 
 use super::Open;
-use super::lexer::{Lexer, Token, Unclosed};
+use super::lexer::{BLANKS, Lexer, Token, Unclosed};
 
 /// The statements of a text, each with its offset. Comments before a statement belong to it.
 ///
@@ -34,8 +34,8 @@ fn piece<'a>(text: &'a str, start: usize, end: usize, progress: &Progress) -> Op
         return None;
     }
     let piece = text.get(start..end)?;
-    let trimmed = piece.trim_ascii_start();
-    Some((start + piece.len() - trimmed.len(), trimmed.trim_ascii_end()))
+    let trimmed = piece.trim_start_matches(BLANKS);
+    Some((start + piece.len() - trimmed.len(), trimmed.trim_end_matches(BLANKS)))
 }
 
 /// How far a statement is read.
