@@ -1,7 +1,7 @@
 //! Folders beside goose: which files are taken, in which order, and which are refused.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use llm_proxy_init::migrate::source;
 use testbed::Result;
@@ -56,10 +56,10 @@ fn goose_takes_the_same_files() -> Result<()> {
     result
 }
 
-fn compare(root: &std::path::Path) -> Result<()> {
+fn compare(root: &Path) -> Result<()> {
     let folders = FOLDERS.iter().enumerate().map(|(number, (names, _))| {
         let folder = root.join(number.to_string());
-        write(folder.clone(), names).map(|()| folder)
+        write(&folder, names).map(|()| folder)
     });
     let mut folders = folders.collect::<Result<Vec<_>>>()?;
     let mut expected: Vec<_> = FOLDERS.iter().map(|(_, versions)| versions.map(<[i64]>::to_vec)).collect();
@@ -67,19 +67,19 @@ fn compare(root: &std::path::Path) -> Result<()> {
     expected.extend([None, None]);
     for (folder, expected) in folders.iter().zip(&expected) {
         let ours = source::folder(folder).map(|scripts| scripts.iter().map(|one| one.version).collect());
-        assert_eq!(ours.as_ref().ok(), expected.as_ref(), "{folder:?}: {ours:?}");
+        assert_eq!(ours.as_ref().ok(), expected.as_ref(), "{}: {ours:?}", folder.display());
     }
     let questions = folders.iter().map(|folder| folder.as_os_str().as_encoded_bytes().to_vec()).collect();
     let Some(verdicts) = ask(About::Folder, questions)? else { return Ok(()) };
     for ((folder, expected), theirs) in folders.iter().zip(expected).zip(verdicts) {
         let theirs = theirs.map(|accepted| accepted.versions);
-        assert_eq!(theirs.as_ref().ok(), expected.as_ref(), "{folder:?}: {theirs:?}");
+        assert_eq!(theirs.as_ref().ok(), expected.as_ref(), "{}: {theirs:?}", folder.display());
     }
     Ok(())
 }
 
-fn write(folder: PathBuf, names: &[&str]) -> Result<()> {
-    fs::create_dir_all(&folder)?;
+fn write(folder: &Path, names: &[&str]) -> Result<()> {
+    fs::create_dir_all(folder)?;
     for name in names {
         let path = folder.join(name);
         if name.ends_with('/') {

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::name::{self, Named};
+use super::statement::line_feeds;
 use super::{Error, Fault, NameFault, Script};
 
 /// Reads all migrations of a folder; ascending by version.
@@ -56,7 +57,7 @@ struct Entry {
 
 impl Entry {
     fn is_sql(&self) -> bool {
-        self.name.ends_with(".sql")
+        name::parts(&self.name).1 == "sql"
     }
 
     fn shown(&self) -> String {
@@ -119,12 +120,12 @@ impl Style {
     /// The language of a migration that is a program. Those in Go are looked for everywhere:
     /// to goose they are among the others. It leaves tests alone, and files without a version.
     fn language(self, file_name: &str) -> Option<&'static str> {
-        let is_go = file_name.ends_with(".go") && !file_name.ends_with("_test.go");
-        if is_go && name::goose(file_name).is_ok() {
-            return Some("Go");
+        let (stem, extension) = name::parts(file_name);
+        match (self, extension) {
+            (_, "go") if !stem.ends_with("_test") => name::goose(file_name).is_ok().then_some("Go"),
+            (Self::Refinery, "rs") => name::refinery(file_name).is_ok().then_some("Rust"),
+            _ => None,
         }
-        let is_rust = matches!(self, Self::Refinery) && file_name.ends_with(".rs");
-        (is_rust && name::refinery(file_name).is_ok()).then_some("Rust")
     }
 
     fn read(self, entry: &Entry) -> Result<Script, Error> {
@@ -152,7 +153,7 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 fn text(file: &str, content: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(content).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + line_feeds(&String::from_utf8_lossy(valid));
         Error::Invalid { file: file.to_owned(), line: Some(line), fault: Fault::NotUtf8 }
     })
 }

@@ -116,7 +116,7 @@ impl Reading {
             }
             Annotation::Down => return refuse(number, Fault::MisplacedDown),
             Annotation::Begin if self.section != Section::Head && !is_open => {
-                self.block = Block::Open(number)
+                self.block = Block::Open(number);
             }
             Annotation::Begin => return refuse(number, Fault::MisplacedBegin),
             Annotation::End if is_open => {

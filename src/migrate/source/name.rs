@@ -13,24 +13,29 @@ pub struct Named {
     pub name: String,
 }
 
+/// A file's name before the last dot, and its extension.
+pub fn parts(file_name: &str) -> (&str, &str) {
+    file_name.rsplit_once('.').unwrap_or((file_name, ""))
+}
+
 /// Reads a name such as `00001_name.sql`. A sign, leading zeros and time stamps are numbers
 /// to goose too.
 ///
 /// # Errors
 /// goose refuses a folder with such a file.
 pub fn goose(file_name: &str) -> Result<Named, NameFault> {
-    let (stem, _) = file_name.rsplit_once('.').unwrap_or((file_name, ""));
+    let (stem, _) = parts(file_name);
     let (version, name) = stem.split_once('_').ok_or(NameFault::NoUnderscore)?;
     named(version, name)
 }
 
-/// Reads a name such as `V1__name.sql` (or `.rs`). `U` is taken for `V`: to refinery such a migration may
-/// come after those with higher versions.
+/// Reads a name such as `V1__name.sql` (or `.rs`). `U` is taken for `V`: to refinery such
+/// a migration may come after those with higher versions.
 ///
 /// # Errors
 /// refinery does not take such a file for a migration, or can't read its version.
 pub fn refinery(file_name: &str) -> Result<Named, NameFault> {
-    let (stem, _) = file_name.rsplit_once('.').unwrap_or((file_name, ""));
+    let (stem, _) = parts(file_name);
     let stem = stem.strip_prefix(['V', 'U']).ok_or(NameFault::NotRefinery)?;
     let (version, name) = stem.split_once("__").ok_or(NameFault::NotRefinery)?;
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
@@ -52,19 +57,24 @@ fn named(version: &str, name: &str) -> Result<Named, NameFault> {
 mod tests {
     use super::*;
 
-    fn ok(version: i64, name: &str) -> Result<Named, NameFault> {
-        Ok(Named { version, name: name.into() })
+    type Read = Result<(i64, &'static str), NameFault>;
+
+    fn check(cases: &[(&str, Read)], read: fn(&str) -> Result<Named, NameFault>) {
+        for (file, expected) in cases {
+            let expected = expected.map(|(version, name)| Named { version, name: name.into() });
+            assert_eq!(read(file), expected, "{file}");
+        }
     }
 
     #[test]
     fn goose_reads_a_number_before_the_first_underscore() {
-        for (file, read) in [
-            ("00001_initial_schema.sql", ok(1, "initial_schema")),
-            ("1_a.b.sql", ok(1, "a.b")),
-            ("20261123140000_stamp.sql", ok(20_261_123_140_000, "stamp")),
-            ("9223372036854775807_last.sql", ok(i64::MAX, "last")),
-            ("+7_signed.sql", ok(7, "signed")),
-            ("3_.sql", ok(3, "")),
+        let cases: &[(&str, Read)] = &[
+            ("00001_initial_schema.sql", Ok((1, "initial_schema"))),
+            ("1_a.b.sql", Ok((1, "a.b"))),
+            ("20261123140000_stamp.sql", Ok((20_261_123_140_000, "stamp"))),
+            ("9223372036854775807_last.sql", Ok((i64::MAX, "last"))),
+            ("+7_signed.sql", Ok((7, "signed"))),
+            ("3_.sql", Ok((3, ""))),
             ("9223372036854775808_over.sql", Err(NameFault::NoVersion)),
             ("00001.sql", Err(NameFault::NoUnderscore)),
             ("schema.sql", Err(NameFault::NoUnderscore)),
@@ -79,20 +89,19 @@ mod tests {
             ("0_zero.sql", Err(NameFault::NotPositive)),
             ("-0_zero.sql", Err(NameFault::NotPositive)),
             ("-1_negative.sql", Err(NameFault::NotPositive)),
-        ] {
-            assert_eq!(goose(file), read, "{file}");
-        }
+        ];
+        check(cases, goose);
     }
 
     #[test]
     fn refinery_wants_a_letter_a_number_and_two_underscores() {
-        for (file, read) in [
-            ("V1__initial_schema.sql", ok(1, "initial_schema")),
-            ("V0012__a.sql", ok(12, "a")),
-            ("U3__any_order.sql", ok(3, "any_order")),
-            ("V1___a.sql", ok(1, "_a")),
-            ("V4__größer.sql", ok(4, "größer")),
-            ("V2__coded.rs", ok(2, "coded")),
+        let cases: &[(&str, Read)] = &[
+            ("V1__initial_schema.sql", Ok((1, "initial_schema"))),
+            ("V0012__a.sql", Ok((12, "a"))),
+            ("U3__any_order.sql", Ok((3, "any_order"))),
+            ("V1___a.sql", Ok((1, "_a"))),
+            ("V4__größer.sql", Ok((4, "größer"))),
+            ("V2__coded.rs", Ok((2, "coded"))),
             ("V9223372036854775808__over.sql", Err(NameFault::NoVersion)),
             ("V__a.sql", Err(NameFault::NoVersion)),
             ("V0__zero.sql", Err(NameFault::NotPositive)),
@@ -106,8 +115,7 @@ mod tests {
             ("v1__a.sql", Err(NameFault::NotRefinery)),
             ("|1__a.sql", Err(NameFault::NotRefinery)),
             ("00001_a.sql", Err(NameFault::NotRefinery)),
-        ] {
-            assert_eq!(refinery(file), read, "{file}");
-        }
+        ];
+        check(cases, refinery);
     }
 }

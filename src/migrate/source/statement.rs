@@ -5,8 +5,8 @@ use super::lexer::Lexer;
 /// What is sent to the server at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The SQL; between goose's StatementBegin and StatementEnd, and in a script that is one
-    /// transaction, it may be several statements.
+    /// The SQL. Between goose's `StatementBegin` and `StatementEnd`, and in a file of
+    /// refinery's that is one transaction, it may be several statements.
     pub sql: String,
     /// The line in the file where it starts, counted from 1: the first line of it that is
     /// not blank or a comment.

@@ -101,7 +101,10 @@ fn copy_module(module: &str, to: &Path) -> Result<()> {
     }
     let downloaded = Command::new("go").args(["mod", "download", "-json", module]).output()?;
     let found: Value = serde_json::from_slice(&downloaded.stdout)?;
-    let from = found["Dir"].as_str().ok_or_else(|| format!("{module} is not to be had: {found}"))?;
+    let from = found
+        .get("Dir")
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("{module} is not to be had: {found}"))?;
     copy_go_files(Path::new(from), to)?;
     for file in ["go.mod", "go.sum"] {
         fs::write(to.join(file), fs::read(Path::new(from).join(file))?)?;

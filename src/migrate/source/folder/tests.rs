@@ -1,4 +1,4 @@
-//! Folders beside goose are in tests/goose_parser; here are those named in refinery's way,
+//! Folders beside goose are in `tests/goose_parser`; here are those named in refinery's way,
 //! and the words of each refusal.
 
 use super::*;

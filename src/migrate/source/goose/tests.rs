@@ -1,4 +1,4 @@
-//! The corpus in tests/goose_parser has each rule; here is what it can't show.
+//! The corpus in `tests/goose_parser` has each rule; here is what it can't show.
 
 use super::*;
 
