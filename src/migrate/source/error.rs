@@ -115,6 +115,9 @@ pub enum NameFault {
 /// What is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// refinery's ledger can't have it.
+    #[error("refinery can't record it: {0}; report this as a bug")]
+    Unrecordable(String),
     /// The first bytes are U+FEFF.
     #[error("a byte order mark stands before the SQL; save the file as UTF-8 without one")]
     ByteOrderMark,

@@ -77,6 +77,20 @@ impl<'a> Lexer<'a> {
         Ok(Some((token, start, self.at)))
     }
 
+    /// Goes over what is left of a quoted identifier: a doubled quote in it was its end so far.
+    /// Returns where it ends.
+    ///
+    /// # Errors
+    /// It has no end.
+    pub fn rest_of_identifier(&mut self) -> Result<usize, Unclosed> {
+        while self.peek(0) == Some(b'"') {
+            let start = self.at;
+            self.at += 1;
+            self.quoted(b'"', Open::Identifier, start)?;
+        }
+        Ok(self.at)
+    }
+
     fn peek(&self, ahead: usize) -> Option<u8> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }

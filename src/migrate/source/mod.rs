@@ -15,12 +15,14 @@ mod name;
 mod refinery;
 mod split;
 mod statement;
+mod words;
 
 pub use error::{Error, Fault, NameFault, Open};
 pub use folder::folder;
 pub use goose::parse as goose;
 pub use refinery::parse as embedded;
 pub use statement::Statement;
+pub use words::{Word, Words};
 
 /// One migration as it is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]

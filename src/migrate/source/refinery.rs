@@ -1,10 +1,10 @@
 //! A file that is named in refinery's way: plain SQL.
 //!
-//! Promises that the whole text is one statement, run in a transaction, as refinery does
-//! it. When the first line is the comment `-- no transaction` (case and blanks don't
-//! matter), it is split into its statements, which are run one by one without a transaction.
+//! Promises its single statements, so that an error belongs to one of them. They are run in a
+//! transaction, as refinery does it, unless the first line is the comment `-- no transaction`
+//! (case and blanks don't matter).
 
-use super::lexer::{Lexer, Unclosed};
+use super::lexer::Unclosed;
 use super::split::split;
 use super::statement::line_feeds;
 use super::{Error, Fault, Script, Statement, annotation};
@@ -17,7 +17,7 @@ pub fn parse(file_name: &str, version: i64, name: &str, text: &str) -> Result<Sc
     let refuse = |(line, fault)| Error::Invalid { file: file_name.to_owned(), line: Some(line), fault };
     check(text).map_err(refuse)?;
     let in_transaction = !is_marked(text);
-    let statements = if in_transaction { whole(text) } else { single(text).map_err(refuse)? };
+    let statements = single(text).map_err(refuse)?;
     let (name, file, text) = (name.to_owned(), file_name.to_owned(), text.to_owned());
     Ok(Script { version, name, file, statements, in_transaction, text })
 }
@@ -42,13 +42,6 @@ fn is_marked(text: &str) -> bool {
     let comment = text.lines().next().and_then(|line| line.trim().strip_prefix("--"));
     let words = comment.unwrap_or_default().split_whitespace().map(str::to_ascii_lowercase);
     words.eq(["no", "transaction"])
-}
-
-/// The text as one statement, if there is anything in it. What has no end is left to the
-/// server to complain about.
-fn whole(text: &str) -> Vec<Statement> {
-    let is_blank = Lexer::new(text).next() == Ok(None);
-    if is_blank { Vec::new() } else { vec![Statement::new(text.to_owned(), 1)] }
 }
 
 fn single(text: &str) -> Result<Vec<Statement>, (usize, Fault)> {

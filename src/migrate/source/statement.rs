@@ -5,8 +5,8 @@ use super::lexer::Lexer;
 /// What is sent to the server at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The SQL. Between goose's `StatementBegin` and `StatementEnd`, and in a file of
-    /// refinery's that is one transaction, it may be several statements.
+    /// The SQL. Between goose's `StatementBegin` and `StatementEnd` it may be several
+    /// statements.
     pub sql: String,
     /// The line in the file where it starts, counted from 1: the first line of it that is
     /// not blank or a comment.
@@ -37,6 +37,12 @@ impl Statement {
     pub fn line_at(&self, position: usize) -> usize {
         let before = self.sql.chars().take(position.saturating_sub(1));
         self.line_after(before.filter(|char| *char == '\n').count())
+    }
+
+    /// The SQL without the comments before it.
+    pub fn without_heading(&self) -> &str {
+        let start = Lexer::new(&self.sql).first().unwrap_or_default();
+        self.sql.get(start..).unwrap_or_default()
     }
 
     fn line_after(&self, line_feeds: usize) -> usize {
