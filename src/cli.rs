@@ -5,7 +5,7 @@
 //! default, that every command which uses settings takes their flags, and that flags
 //! only carry raw texts: checking them is the settings' work.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::validate::Format;
 use crate::logging::Stream;
@@ -46,14 +46,33 @@ pub enum Task {
         /// The form of the answer.
         format: Format,
     },
+    /// Show where each migration stands.
+    MigrateStatus {
+        /// For programs.
+        json: bool,
+    },
+    /// Show what would run.
+    MigratePlan {
+        /// The highest version to apply.
+        to: Option<i64>,
+        /// For programs.
+        json: bool,
+    },
+    /// Migrate, and nothing else.
+    MigrateUp {
+        /// The highest version to apply.
+        to: Option<i64>,
+    },
 }
 
 impl Task {
     /// Where the log goes: a command's answer has stdout to itself.
     pub fn log_stream(&self) -> Stream {
         match self {
-            Self::Run => Stream::Stdout,
-            Self::ConfigValidate { .. } => Stream::Stderr,
+            Self::Run | Self::MigrateUp { .. } => Stream::Stdout,
+            Self::ConfigValidate { .. } | Self::MigrateStatus { .. } | Self::MigratePlan { .. } => {
+                Stream::Stderr
+            }
         }
     }
 }
@@ -65,6 +84,7 @@ fn command() -> Command {
         .about(ABOUT)
         .after_help(AFTER)
         .subcommand(config())
+        .subcommand(migrate())
         .max_term_width(100)
 }
 
@@ -99,6 +119,24 @@ fn config() -> Command {
         .about("Check a provider config offline, as a task would: 0 when it is valid, 65 when not")
         .args([file, format]);
     group("config", "Work on provider configs").subcommand(validate)
+}
+
+/// `migrate status`, `plan` and `up`.
+fn migrate() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For programs: one JSON object");
+    let to = Arg::new("to").long("to").value_name("VERSION").value_parser(clap::value_parser!(i64));
+    let to = to.help("The highest version to apply; without it all are");
+    let status = Command::new("status")
+        .about("Show each migration as both ledgers have it: applied, pending, missing, divergent, unknown");
+    let plan = Command::new("plan").about("Print the SQL that a run would execute, and change nothing");
+    let up = Command::new("up").about("Migrate, under the lock and the fence, and do nothing else");
+    group(
+        "migrate",
+        "See what migrations there are, and apply them. There is no `down`: see docs/migrations.md",
+    )
+    .subcommand(with_settings(status.arg(json.clone())))
+    .subcommand(with_settings(plan.args([to.clone(), json])))
+    .subcommand(with_settings(up.arg(to)))
 }
 
 /// A command that only has commands of its own.
@@ -147,8 +185,19 @@ fn task(path: &[&str], matches: &[ArgMatches]) -> Task {
             };
             Task::ConfigValidate { file, format }
         }
+        ["migrate", "status"] => Task::MigrateStatus { json: is_given(matches, "json") },
+        ["migrate", "plan"] => Task::MigratePlan { to: version(matches), json: is_given(matches, "json") },
+        ["migrate", "up"] => Task::MigrateUp { to: version(matches) },
         _ => Task::Run,
     }
+}
+
+fn is_given(matches: &[ArgMatches], name: &str) -> bool {
+    matches.first().is_some_and(|innermost| innermost.get_flag(name))
+}
+
+fn version(matches: &[ArgMatches]) -> Option<i64> {
+    matches.first().and_then(|innermost| innermost.get_one("to")).copied()
 }
 
 /// The innermost value of that name. A command that doesn't know the name has none.

@@ -23,4 +23,5 @@ pub mod report;
 pub mod sequence;
 pub mod settings;
 pub mod stop;
+pub mod table;
 pub mod wording;

@@ -27,6 +27,28 @@ pub struct ConfigReport {
     pub sha256: String,
 }
 
+/// The totals of a run that only migrated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// The migrations.
+    pub migrations: migrate::Summary,
+    /// The whole run.
+    pub total: Duration,
+}
+
+impl MigrationReport {
+    /// Writes the last line.
+    pub fn log(&self) {
+        tracing::info!(
+            step = "done",
+            migrations_applied = self.migrations.applied,
+            schema_version = self.migrations.schema_version,
+            total_ms = millis(self.total),
+            "done: the schema is migrated"
+        );
+    }
+}
+
 impl Report {
     /// Writes the last line.
     pub fn log(&self) {

@@ -2,6 +2,9 @@
 //! Commands print their answer on stdout; the job has its log there.
 
 mod config_validate;
+mod migrate;
+
+use std::io::{self, Write};
 
 use crate::cli::Task;
 use crate::error::Error;
@@ -14,7 +17,7 @@ use crate::{owner, sequence};
 pub fn run_offline(task: &Task) -> Option<ExitCode> {
     match task {
         Task::ConfigValidate { file, format } => Some(config_validate::run(file, *format)),
-        Task::Run => None,
+        _ => None,
     }
 }
 
@@ -26,8 +29,22 @@ pub async fn run(task: &Task, settings: &Settings, stop: &Stop) -> Result<ExitCo
     match task {
         Task::ConfigValidate { file, format } => return Ok(config_validate::run(file, *format)),
         Task::Run => sequence::run(settings, introduce(settings).await, stop).await?.log(),
+        Task::MigrateUp { to } => {
+            sequence::migrate_alone(settings, *to, introduce(settings).await, stop).await?.log();
+        }
+        Task::MigrateStatus { json } => return print(&migrate::status(settings, *json).await?),
+        Task::MigratePlan { to, json } => return print(&migrate::plan(settings, *to, *json).await?),
     }
     Ok(ExitCode::Done)
+}
+
+/// Prints a command's answer. Nobody may be listening any more.
+fn print(answer: &str) -> Result<ExitCode, Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(ExitCode::Done),
+        Err(error) => Err(Error::Answer(error)),
+    }
 }
 
 /// Finds out who we are and tells it in the log.
