@@ -62,6 +62,7 @@ impl From<&Error> for ExitCode {
             Error::Config(error) => error.into(),
             Error::Database(error) => error.into(),
             Error::Migrate(error) => error.into(),
+            Error::Answer(_) => Self::CannotWrite,
             Error::Stopped(Cause::Signal(Signal::Interrupt)) => Self::Interrupted,
             Error::Stopped(Cause::Signal(Signal::Terminate)) => Self::Terminated,
             Error::Stopped(Cause::Failure | Cause::NothingToDo) | Error::Runtime(_) => Self::Software,
@@ -105,7 +106,7 @@ impl From<&config::Error> for ExitCode {
 impl From<&database::Error> for ExitCode {
     fn from(error: &database::Error) -> Self {
         match error {
-            database::Error::RootCertificate { .. } => Self::Usage,
+            database::Error::RootCertificate { .. } | database::Error::Pooled { .. } => Self::Usage,
             database::Error::Refused { .. } => Self::NoPermission,
             database::Error::NoDatabase { .. } => Self::Missing,
             database::Error::Fenced { .. } => Self::LockTimeout,
@@ -120,13 +121,19 @@ impl From<&migrate::Error> for ExitCode {
     fn from(error: &migrate::Error) -> Self {
         match error {
             migrate::Error::Failed { .. }
+            | migrate::Error::HalfDone { .. }
+            | migrate::Error::Escaped { .. }
             | migrate::Error::HeldUp { .. }
             | migrate::Error::Gap { .. }
             | migrate::Error::Divergent { .. } => Self::MigrationFailed,
+            migrate::Error::Source(error) if error.is_environment() => Self::Usage,
+            migrate::Error::Source(_)
+            | migrate::Error::OwnTransaction { .. }
+            | migrate::Error::CopyFromClient { .. } => Self::InvalidData,
             migrate::Error::Denied { .. } => Self::NoPermission,
             migrate::Error::Ledger { .. } => Self::Missing,
             migrate::Error::ConnectionLost { .. } => Self::Unavailable,
-            migrate::Error::Embedded(_) => Self::Software,
+            migrate::Error::Runner { .. } => Self::Software,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::aws::Clients;
 use crate::config::{self, ProviderConfig};
 use crate::database::Database;
 use crate::error::Error;
-use crate::migrate;
+use crate::migrate::{self, Catalogue};
 use crate::pacing::Backoff;
 use crate::settings::Settings;
 use crate::stop::{Cause, Stop};
@@ -53,13 +53,14 @@ pub fn prepare(
     settings: Settings,
     clients: Clients,
     database: Arc<Database>,
+    catalogue: Arc<Catalogue>,
     stop: Stop,
     when_held: oneshot::Receiver<()>,
 ) -> JoinHandle<Result<Prepared, Error>> {
     tokio::spawn(async move {
         let (source, max_wait) = (&settings.config.source, settings.lock.max_wait);
         let fetch = async { Ok::<_, Error>(config::fetch(&clients, source, max_wait).await?) };
-        let look = look(&settings, &database, &stop, when_held);
+        let look = look(&settings, &database, &catalogue, &stop, when_held);
         let both = stop.unless_signalled(async { tokio::try_join!(fetch, look) }).await;
         let stopped = |signal| Error::Stopped(Cause::Signal(signal));
         let (config, database) =
@@ -72,6 +73,7 @@ pub fn prepare(
 async fn look(
     settings: &Settings,
     database: &Database,
+    catalogue: &Catalogue,
     stop: &Stop,
     when_held: oneshot::Receiver<()>,
 ) -> Result<Looked, Error> {
@@ -79,7 +81,8 @@ async fn look(
     if settings.lock.always {
         return Ok(Looked::ToMigrate(session));
     }
-    let watch = watch_for_nothing_to_do(&mut session, stop, when_held, settings.lock.poll_interval);
+    let poll_interval = settings.lock.poll_interval;
+    let watch = watch_for_nothing_to_do(&mut session, catalogue, stop, when_held, poll_interval);
     let Some(summary) = watch.await else { return Ok(Looked::ToMigrate(session)) };
     tracing::info!(
         step = "migrate",
@@ -95,6 +98,7 @@ async fn look(
 /// ours, or the end is asked for.
 async fn watch_for_nothing_to_do(
     session: &mut PgConnection,
+    catalogue: &Catalogue,
     stop: &Stop,
     mut when_held: oneshot::Receiver<()>,
     poll_interval: Duration,
@@ -102,7 +106,8 @@ async fn watch_for_nothing_to_do(
     let mut backoff = Backoff::new(poll_interval.min(LONGEST_PAUSE));
     loop {
         // A query is not to be dropped half-way: the session is used again.
-        let trouble = match tokio::time::timeout(LOOK_BUDGET, migrate::up_to_date(session)).await {
+        let look = migrate::up_to_date(session, catalogue);
+        let trouble = match tokio::time::timeout(LOOK_BUDGET, look).await {
             Ok(Ok(None)) => None,
             Ok(Ok(Some(summary))) => return Some(summary),
             Ok(Err(error)) => Some(error.to_string()),

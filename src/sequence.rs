@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::aws::Clients;
@@ -18,9 +19,9 @@ use crate::config::{self, ProviderConfig};
 use crate::database::Database;
 use crate::error::Error;
 use crate::lock::{self, Acquired, Lock};
-use crate::migrate;
+use crate::migrate::{self, Catalogue};
 use crate::preparation::{Looked, Prepared, prepare};
-use crate::report::{ConfigReport, Report};
+use crate::report::{ConfigReport, MigrationReport, Report};
 use crate::settings::{ConfigSettings, Settings};
 use crate::stop::{Cause, Stop};
 use crate::wording::millis;
@@ -31,11 +32,19 @@ use crate::wording::millis;
 /// What ended the run; see [`Error`].
 pub async fn run(settings: &Settings, owner: String, stop: &Stop) -> Result<Report, Error> {
     let started = Instant::now();
+    let catalogue = Arc::new(open(settings, None)?);
     let clients = Clients::from_environment().await?;
     let lock = Lock::new(&clients, settings.lock.clone(), owner);
     let database = Arc::new(Database::new(settings.database.clone(), settings.lock.clone(), lock.token()));
     let (is_held, when_held) = oneshot::channel();
-    let preparing = prepare(settings.clone(), clients, Arc::clone(&database), stop.clone(), when_held);
+    let preparing = prepare(
+        settings.clone(),
+        clients,
+        Arc::clone(&database),
+        Arc::clone(&catalogue),
+        stop.clone(),
+        when_held,
+    );
     let mut preparing = pin!(async { preparing.await.map_err(|error| Error::Runtime(error.into()))? });
 
     let acquired = lock.acquire(stop).await?;
@@ -44,7 +53,8 @@ pub async fn run(settings: &Settings, owner: String, stop: &Stop) -> Result<Repo
         Acquired::Held { superseded } => {
             tracing::info!(step = "lock", duration_ms = millis(lock_wait), "lock acquired");
             let _ = is_held.send(());
-            let work = locked(settings, &database, stop, preparing.as_mut(), superseded.as_deref());
+            let work =
+                locked(settings, &database, &catalogue, stop, preparing.as_mut(), superseded.as_deref());
             let ended = keep_to_the_end(&lock, &database, stop, work).await;
             lock.release().await;
             ended?
@@ -70,6 +80,7 @@ enum Ended {
 async fn locked(
     settings: &Settings,
     database: &Database,
+    catalogue: &Catalogue,
     stop: &Stop,
     mut preparing: impl Future<Output = Result<Prepared, Error>> + Unpin,
     superseded: Option<&str>,
@@ -83,13 +94,54 @@ async fn locked(
     let config = write(config, &settings.config).await?;
     let migrations = match looked {
         Looked::UpToDate(migrations) => migrations,
-        Looked::ToMigrate(session) => {
-            let mut session = database.revive(session).await?;
-            database.raise_fence(&mut session, superseded).await?;
-            migrate::run(session).await?
-        }
+        Looked::ToMigrate(session) => migrate(settings, database, catalogue, session, superseded).await?,
     };
     Ok(Ended::Done(config, migrations))
+}
+
+/// Migrates in a session that has lain idle, alone.
+async fn migrate(
+    settings: &Settings,
+    database: &Database,
+    catalogue: &Catalogue,
+    session: PgConnection,
+    superseded: Option<&str>,
+) -> Result<migrate::Summary, Error> {
+    let mut session = database.revive(session).await?;
+    database.raise_fence(&mut session, superseded).await?;
+    Ok(migrate::run(session, catalogue, &settings.migrations, async || database.reopen().await).await?)
+}
+
+fn open(settings: &Settings, to: Option<i64>) -> Result<Catalogue, Error> {
+    let opened = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
+    Ok(opened.up_to(to.unwrap_or(i64::MAX)))
+}
+
+/// Migrates alone, up to the version `to`, as `owner`: under the lock and the fence as in
+/// [`run`], without the config.
+///
+/// # Errors
+/// What ended it; see [`Error`].
+pub async fn migrate_alone(
+    settings: &Settings,
+    to: Option<i64>,
+    owner: String,
+    stop: &Stop,
+) -> Result<MigrationReport, Error> {
+    let started = Instant::now();
+    let catalogue = open(settings, to)?;
+    let clients = Clients::from_environment().await?;
+    let lock = Lock::new(&clients, settings.lock.clone(), owner);
+    let database = Database::new(settings.database.clone(), settings.lock.clone(), lock.token());
+    let session = stop.unless_signalled(database.connect()).await.map_err(Cause::Signal)??;
+    let Acquired::Held { superseded } = lock.acquire(stop).await? else {
+        return Err(Error::Stopped(stop.requested().await));
+    };
+    tracing::info!(step = "lock", duration_ms = millis(started.elapsed()), "lock acquired");
+    let work = migrate(settings, &database, &catalogue, session, superseded.as_deref());
+    let migrations = keep_to_the_end(&lock, &database, stop, work).await;
+    lock.release().await;
+    Ok(MigrationReport { migrations: migrations?, total: started.elapsed() })
 }
 
 /// The part that is left without the lock, when there is nothing to migrate.
@@ -105,12 +157,12 @@ async fn unlocked(
 
 /// Does `work` while the lock is kept and nobody asks for the end. Whatever ends it
 /// early, no database session of ours is left behind.
-async fn keep_to_the_end(
+async fn keep_to_the_end<T>(
     lock: &Lock,
     database: &Database,
     stop: &Stop,
-    work: impl Future<Output = Result<Ended, Error>>,
-) -> Result<Ended, Error> {
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let ended_early = match lock.while_held(stop.unless_signalled(work)).await {
         Ok(Ok(ended)) => return ended,
         Ok(Err(signal)) => Error::Stopped(Cause::Signal(signal)),

@@ -60,6 +60,15 @@ pub enum Error {
         /// Its code.
         sqlstate: String,
     },
+    /// A pooler shares the server's sessions.
+    #[error(
+        "{target} is a pooler that gives each transaction to another session (PgBouncer's pool_mode transaction \
+         or statement); a session can't be fenced there: connect to the server itself, or to a pool in session mode"
+    )]
+    Pooled {
+        /// Host, database and role.
+        target: String,
+    },
     /// Another session keeps the fence.
     #[error(
         "gave up waiting for {target} after {} s: another session is migrating it: {holder}; \

@@ -10,6 +10,7 @@
 
 mod fault;
 mod fence;
+mod pooler;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -53,7 +54,7 @@ impl Database {
         Self { settings, lock, session_name: session_name(token), at_work: AtomicBool::new(false) }
     }
 
-    /// Connects and prepares the session for migrating.
+    /// Connects. The session is fit for reading: it may be a pooler's, so nothing is set in it.
     ///
     /// # Errors
     /// See [`Error`].
@@ -64,8 +65,7 @@ impl Database {
             tracing::warn!(step = "connect", "URL parameters without effect here: {ignored}");
         }
         let started = Instant::now();
-        let mut connection = self.connect_as(&self.session_name, started).await?;
-        self.prepare(&mut connection).await.map_err(|error| self.fault(&error, started))?;
+        let connection = self.connect_as(&self.session_name, started).await?;
         tracing::info!(
             step = "connect",
             duration_ms = millis(started.elapsed()),
@@ -123,14 +123,12 @@ impl Database {
         }
     }
 
-    /// Session settings that make a vanished client's session die within the lease and
-    /// a blocked migration give way. Sent as a statement: a pooler refuses them at
-    /// start-up. Settings that this server's version lacks are left out
-    /// (`client_connection_check_interval` came with PostgreSQL 14).
+    /// Session settings that make a vanished client's session die within the lease. Sent as a
+    /// statement: a pooler refuses them at start-up. Settings that this server's version lacks
+    /// are left out (`client_connection_check_interval` came with PostgreSQL 14).
     async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let seconds = self.lock.lease.as_secs().max(4);
         let settings = [
-            ("lock_timeout", format!("{}ms", self.settings.lock_timeout.as_millis())),
             ("client_connection_check_interval", CLIENT_CHECK.to_owned()),
             // Idle for half of the lease, then two probes in what is left of it.
             ("tcp_keepalives_idle", (seconds / 2).to_string()),
@@ -155,13 +153,16 @@ impl Database {
     /// taken over from; what is left of its sessions is ended first.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another session keeps the fence for `MAX_WAIT`.
+    /// [`Error::Fenced`] when another session keeps the fence for `MAX_WAIT`,
+    /// [`Error::Pooled`] where there is none to be had.
     pub async fn raise_fence(
         &self,
         session: &mut PgConnection,
         superseded: Option<&str>,
     ) -> Result<(), Error> {
         let started = Instant::now();
+        self.refuse_pooler(session).await?;
+        self.prepare(session).await.map_err(|error| self.fault(&error, started))?;
         self.at_work.store(true, Ordering::Relaxed);
         if let Some(token) = superseded {
             self.end_superseded(session, token).await;
@@ -172,6 +173,42 @@ impl Database {
                 Error::Fenced { target: self.settings.target.to_string(), holder, waited }
             }
         })
+    }
+
+    /// A new session with the fence, in place of one that was lost. What the server still has
+    /// of that one is ended first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn reopen(&self) -> Result<PgConnection, Error> {
+        let mut session = self.connect().await?;
+        let ended = tokio::time::timeout(END_BUDGET, end_all(&mut session, &self.session_name)).await;
+        if let Ok(Err(error)) = ended {
+            return Err(self.fault(&error, Instant::now()));
+        }
+        self.raise_fence(&mut session, None).await?;
+        Ok(session)
+    }
+
+    /// Migrating through a pooler that shares sessions can't be made safe.
+    async fn refuse_pooler(&self, session: &mut PgConnection) -> Result<(), Error> {
+        let started = Instant::now();
+        let mut other = match self.connect_as(SESSION_NAME, started).await {
+            Ok(other) => other,
+            Err(error) => {
+                tracing::warn!(
+                    step = "connect",
+                    "can't tell whether sessions are shared by a pooler: {error}"
+                );
+                return Ok(());
+            }
+        };
+        let shared = pooler::shares_sessions(session, &mut other).await;
+        let _ = other.close().await;
+        if shared.map_err(|error| self.fault(&error, started))? {
+            return Err(Error::Pooled { target: self.settings.target.to_string() });
+        }
+        Ok(())
     }
 
     /// Ends a dead holder's sessions, so that its open migration rolls back. Where that

@@ -1,29 +1,77 @@
 //! Refinery over sqlx: what lets refinery's `Runner` work on a [`PgConnection`].
 //!
-//! Promises that whatever the runner executes in one call (a migration and its row in
-//! refinery's ledger) is one transaction, and that goose's ledger follows in that
-//! same transaction.
+//! Promises that a migration and its rows in both ledgers are one transaction; that one
+//! which must not run in a transaction has its rows written after its last statement; and
+//! that an error tells the statement. The session's time limits are set anew for each
+//! migration, whatever the one before it did to them.
+
+use std::time::Duration;
 
 use refinery::Migration;
 use refinery_core::AsyncMigrate;
 use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
 
-use super::ledger;
+use super::source::{Script, Statement};
+use super::{concurrent, ledger};
 
 /// A connection that refinery can work on.
 pub struct Adapter {
     connection: PgConnection,
-    known: Vec<i64>,
+    limits: Limits,
+    version: i64,
+    statements: Vec<Statement>,
+    in_transaction: bool,
+}
+
+/// PostgreSQL's `lock_timeout` and `statement_timeout`.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The first.
+    pub lock: Duration,
+    /// The second, if there is one.
+    pub statement: Option<Duration>,
+}
+
+/// Why a migration did not get through.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One of its statements failed.
+    #[error("{source}")]
+    Statement {
+        /// Counted from 0.
+        index: usize,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// What we do around its statements failed.
+    #[error("{0}")]
+    Around(#[from] sqlx::Error),
+    /// Another session has applied it in the meantime.
+    #[error("another session has applied it")]
+    Overtaken,
+    /// A statement has ended the transaction that all of them share.
+    #[error("it ended its own transaction")]
+    Escaped,
 }
 
 impl Adapter {
-    /// Takes the connection over. Only `known` migrations are mirrored to goose's ledger.
-    pub fn new(connection: PgConnection, known: &[Migration]) -> Self {
-        Self { connection, known: known.iter().map(Migration::version).collect() }
+    /// Takes the connection over.
+    pub fn new(connection: PgConnection, limits: Limits) -> Self {
+        Self { connection, limits, version: 0, statements: Vec::new(), in_transaction: true }
+    }
+
+    /// Says what the runner's next migration consists of.
+    pub fn prepare(&mut self, script: &Script) {
+        self.version = script.version;
+        self.statements.clone_from(&script.statements);
+        self.in_transaction = script.in_transaction;
+    }
+
+    /// Goes on with another connection in place of one that was lost.
+    pub fn replace(&mut self, connection: PgConnection) {
+        self.connection = connection;
     }
 
     /// The connection, for work between the runner's.
@@ -35,31 +83,109 @@ impl Adapter {
     pub async fn close(self) {
         let _ = self.connection.close().await;
     }
+
+    /// All statements and the rows in the ledgers, or nothing.
+    async fn run_whole(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
+        let mut transaction = self.connection.begin().await?;
+        let number = transaction_number(&mut transaction).await?;
+        for (index, statement) in statements.iter().enumerate() {
+            run(&mut transaction, statement).await.map_err(|source| Error::Statement { index, source })?;
+        }
+        if transaction_number(&mut transaction).await? != number {
+            return Err(Error::Escaped);
+        }
+        record(&mut transaction, self.version, rows).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// One statement after the other, each for itself, then the rows in the ledgers.
+    async fn run_singly(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
+        let buildings: Vec<_> = statements.iter().filter_map(|s| concurrent::building(&s.sql)).collect();
+        for name in concurrent::invalid(&mut self.connection, &buildings).await? {
+            tracing::warn!(
+                step = "migrate",
+                index = name,
+                "dropping the invalid index {name} that an earlier try left"
+            );
+            concurrent::drop_index(&mut self.connection, &name).await?;
+        }
+        for (index, statement) in statements.iter().enumerate() {
+            let is_patient = concurrent::is_concurrent(&statement.sql);
+            if is_patient {
+                set_limits(&mut self.connection, Limits { lock: Duration::ZERO, ..self.limits }).await?;
+            }
+            let done = run(&mut self.connection, statement).await;
+            done.map_err(|source| Error::Statement { index, source })?;
+            if is_patient {
+                set_limits(&mut self.connection, self.limits).await?;
+            }
+        }
+        let mut transaction = self.connection.begin().await?;
+        record(&mut transaction, self.version, rows).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+async fn run(connection: &mut PgConnection, statement: &Statement) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())).execute(connection).await.map(|_| ())
+}
+
+async fn record(connection: &mut PgConnection, version: i64, rows: &[&str]) -> Result<(), Error> {
+    if ledger::close_for_others(connection, version).await? {
+        return Err(Error::Overtaken);
+    }
+    for row in rows {
+        sqlx::raw_sql(AssertSqlSafe(*row)).execute(&mut *connection).await?;
+    }
+    Ok(ledger::mirror(connection, &[version]).await?)
+}
+
+async fn transaction_number(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT txid_current()").fetch_one(connection).await
+}
+
+/// Zero stands for no limit.
+async fn set_limits(connection: &mut PgConnection, limits: Limits) -> Result<(), sqlx::Error> {
+    let in_ms = |limit: Duration| format!("{}ms", limit.as_millis());
+    sqlx::query("SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)")
+        .bind(in_ms(limits.lock))
+        .bind(in_ms(limits.statement.unwrap_or_default()))
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 impl AsyncTransaction for Adapter {
-    type Error = sqlx::Error;
+    type Error = Error;
 
+    /// The runner's first query is the migration's text, for which its statements stand;
+    /// alone it asks for the ledger, which is there.
     async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
         &'a mut self,
         queries: T,
     ) -> Result<usize, Self::Error> {
-        let mut transaction = self.connection.begin().await?;
-        let mut count = 0;
-        for query in queries {
-            sqlx::raw_sql(AssertSqlSafe(query)).execute(&mut *transaction).await?;
-            count += 1;
+        let rows: Vec<&str> = queries.skip(1).collect();
+        if rows.is_empty() {
+            return Ok(0);
         }
-        ledger::mirror(&mut transaction, &self.known).await?;
-        transaction.commit().await?;
-        Ok(count)
+        set_limits(&mut self.connection, self.limits).await?;
+        let statements = std::mem::take(&mut self.statements);
+        if self.in_transaction {
+            self.run_whole(&statements, &rows).await?;
+        } else {
+            self.run_singly(&statements, &rows).await?;
+        }
+        Ok(statements.len())
     }
 }
 
 impl AsyncQuery<Vec<Migration>> for Adapter {
-    async fn query<'a>(&'a mut self, query: &'a str) -> Result<Vec<Migration>, Self::Error> {
-        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut self.connection).await?;
-        rows.iter().map(read_row).collect()
+    /// What refinery's ledger has below the migration that runs now. Of higher versions
+    /// refinery must not hear: it would pass the migration over.
+    async fn query<'a>(&'a mut self, _: &'a str) -> Result<Vec<Migration>, Self::Error> {
+        let mut recorded = ledger::read(&mut self.connection).await?.refinery;
+        recorded.retain(|row| row.version() < self.version);
+        Ok(recorded)
     }
 }
 
@@ -70,16 +196,4 @@ impl AsyncMigrate for Adapter {
     fn assert_migrations_table_query(_: &str) -> String {
         "SELECT 1".into()
     }
-}
-
-fn read_row(row: &PgRow) -> Result<Migration, sqlx::Error> {
-    let applied_on: String = row.try_get("applied_on")?;
-    let checksum: String = row.try_get("checksum")?;
-    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
-    Ok(Migration::applied(
-        row.try_get("version")?,
-        row.try_get("name")?,
-        OffsetDateTime::parse(&applied_on, &Rfc3339).map_err(|error| decode(error.into()))?,
-        checksum.parse().map_err(|error: std::num::ParseIntError| decode(error.into()))?,
-    ))
 }

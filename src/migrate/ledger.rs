@@ -1,78 +1,140 @@
 //! The two ledgers: goose's, which the application reads and which is the truth, and
 //! refinery's, which adds checksums.
 //!
-//! Promises that before any migration runs both agree about the versions that this
-//! binary knows: applied according to goose and unknown to refinery is adopted; in
-//! refinery and gone from goose (somebody ran goose's `down`) is forgotten and so
-//! pending again; versions that only another release knows are left alone.
+//! Promises that before any migration runs both agree about the versions that this run
+//! knows: applied according to goose and unknown to refinery is adopted; in refinery and
+//! gone from goose (somebody ran goose's `down`) is forgotten and so pending again;
+//! versions that only another release knows are left alone. Reading changes nothing.
 //!
-//! goose's table is the one that goose 3.22 and later creates: rows in ascending
-//! order of version, beginning with version 0. A version is applied when its newest
-//! row says so.
+//! goose's table is taken as any of its releases has made it; a new one is as goose 3.22
+//! and later creates it: rows in ascending order of version, beginning with version 0. A
+//! version is applied when its newest row says so.
 
 use refinery::Migration;
-use sqlx::Connection;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, Row};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Error, read_ledger_error};
+use super::catalogue::{Catalogue, Entry};
+use super::standing::{State, assess};
 
-/// Versions whose newest row in goose's ledger says that they are applied.
-const APPLIED: &str = "SELECT version_id FROM \
-    (SELECT DISTINCT ON (version_id) version_id, is_applied FROM goose_db_version \
-    ORDER BY version_id, id DESC) AS newest WHERE is_applied ORDER BY version_id";
-
-/// Creates what is missing and brings both ledgers into step, in one transaction.
-/// Returns the versions that are applied, ascending, without goose's row 0.
-///
-/// # Errors
-/// The role may not create tables, a ledger has another shape, the connection broke.
-pub async fn reconcile(connection: &mut PgConnection, known: &[Migration]) -> Result<Vec<i64>, Error> {
-    let step = |action| move |error: sqlx::Error| read_ledger_error(action, &error);
-    let mut transaction = connection.begin().await.map_err(step("opening a transaction"))?;
-    create_missing(&mut transaction).await.map_err(step("creating the ledger tables"))?;
-    let applied: Vec<i64> = sqlx::query_scalar(APPLIED)
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(step("reading goose_db_version"))?;
-    adopt(&mut transaction, known, &applied).await.map_err(step("adopting versions that goose applied"))?;
-    forget(&mut transaction, known, &applied)
-        .await
-        .map_err(step("forgetting versions that goose took back"))?;
-    transaction.commit().await.map_err(step("reconciling the ledgers"))?;
-    Ok(applied.into_iter().filter(|version| *version > 0).collect())
+/// What both ledgers say.
+#[derive(Debug, Clone, Default)]
+pub struct Ledgers {
+    /// The newest row of each version in `goose_db_version`.
+    pub goose: Vec<GooseRow>,
+    /// The rows of `refinery_schema_history`.
+    pub refinery: Vec<Migration>,
 }
 
-/// Whether every known migration is applied and both ledgers agree about it, without
-/// changing anything; then the schema's version.
+/// A row of goose's ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GooseRow {
+    /// The version; 0 is no migration but the ledger's first row.
+    pub version: i64,
+    /// Whether it is applied, or was taken back by a goose that marked it so.
+    pub is_applied: bool,
+    /// When, by the clock and in the time zone of the session that wrote it.
+    pub at: Option<String>,
+}
+
+impl Ledgers {
+    /// The version that the schema has: the highest applied one.
+    pub fn schema_version(&self) -> i64 {
+        self.goose.iter().filter(|row| row.is_applied).map(|row| row.version).max().unwrap_or(0)
+    }
+
+    /// goose's row, if it says that this version is applied.
+    pub fn applied(&self, version: i64) -> Option<&GooseRow> {
+        self.goose.iter().find(|row| row.version == version && row.is_applied)
+    }
+
+    /// refinery's row.
+    pub fn recorded(&self, version: i64) -> Option<&Migration> {
+        self.refinery.iter().find(|row| row.version() == version)
+    }
+
+    /// Every migration that is applied or recorded.
+    pub fn versions(&self) -> impl Iterator<Item = i64> + '_ {
+        let applied = self.goose.iter().filter(|row| row.is_applied && row.version != 0);
+        applied.map(|row| row.version).chain(self.refinery.iter().map(Migration::version))
+    }
+}
+
+/// Reads both ledgers; one that is not there has no rows. Statements of the simple
+/// protocol only: a pooler may give each to another session.
 ///
 /// # Errors
-/// Those of the driver.
-pub async fn up_to_date(
-    connection: &mut PgConnection,
-    known: &[Migration],
-) -> Result<Option<i64>, sqlx::Error> {
-    if tables(connection).await? != (true, true) {
-        return Ok(None);
+/// Those of the driver; a table of another shape.
+pub async fn read(connection: &mut PgConnection) -> Result<Ledgers, sqlx::Error> {
+    let (has_goose, has_refinery) = tables(connection).await?;
+    let mut ledgers = Ledgers::default();
+    if has_goose {
+        let newest = "SELECT DISTINCT ON (version_id) version_id::int8, is_applied, \
+            to_char(tstamp, 'YYYY-MM-DD\"T\"HH24:MI:SS') FROM goose_db_version ORDER BY version_id, id DESC";
+        let rows = sqlx::raw_sql(newest).fetch_all(&mut *connection).await?;
+        ledgers.goose = rows.iter().map(read_goose).collect::<Result<_, _>>()?;
     }
-    let applied: Vec<i64> = sqlx::query_scalar(APPLIED).fetch_all(&mut *connection).await?;
-    let checked: Vec<(i64, String)> =
-        sqlx::query_as("SELECT version::int8, checksum FROM refinery_schema_history")
-            .fetch_all(connection)
-            .await?;
-    let is_done = |migration: &Migration| {
-        let version = migration.version();
-        applied.contains(&version) && checked.contains(&(version, migration.checksum().to_string()))
-    };
-    Ok(known.iter().all(is_done).then(|| applied.last().copied()).flatten())
+    if has_refinery {
+        let all = "SELECT version::int8, name, applied_on, checksum FROM refinery_schema_history \
+            ORDER BY version";
+        let rows = sqlx::raw_sql(all).fetch_all(connection).await?;
+        ledgers.refinery = rows.iter().map(read_refinery).collect::<Result<_, _>>()?;
+    }
+    Ok(ledgers)
+}
+
+fn read_goose(row: &PgRow) -> Result<GooseRow, sqlx::Error> {
+    Ok(GooseRow { version: row.try_get(0)?, is_applied: row.try_get(1)?, at: row.try_get(2)? })
+}
+
+fn read_refinery(row: &PgRow) -> Result<Migration, sqlx::Error> {
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let (applied_on, checksum): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Migration::applied(
+        row.try_get(0)?,
+        row.try_get(1)?,
+        OffsetDateTime::parse(&applied_on, &Rfc3339).map_err(|error| decode(error.into()))?,
+        checksum.parse().map_err(|error: std::num::ParseIntError| decode(error.into()))?,
+    ))
 }
 
 /// Whether goose's and refinery's ledger exist.
 async fn tables(connection: &mut PgConnection) -> Result<(bool, bool), sqlx::Error> {
     let found = "SELECT to_regclass('goose_db_version') IS NOT NULL, \
         to_regclass('refinery_schema_history') IS NOT NULL";
-    sqlx::query_as(found).fetch_one(connection).await
+    let row = sqlx::raw_sql(found).fetch_one(connection).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Creates what is missing and brings both ledgers into step for what `catalogue` knows,
+/// in one transaction; with `accept_divergent`, changed texts too. Returns what they say
+/// then.
+///
+/// # Errors
+/// The role may not create tables, a ledger has another shape, the connection broke.
+pub async fn reconcile(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    accept_divergent: bool,
+) -> Result<Ledgers, (&'static str, sqlx::Error)> {
+    let step = |action| move |error: sqlx::Error| (action, error);
+    let mut transaction = connection.begin().await.map_err(step("opening a transaction"))?;
+    create_missing(&mut transaction).await.map_err(step("creating the ledger tables"))?;
+    let ledgers = read(&mut transaction).await.map_err(step("reading the ledgers"))?;
+    let known = catalogue.entries();
+    adopt(&mut transaction, known, &ledgers).await.map_err(step("adopting versions that goose applied"))?;
+    forget(&mut transaction, known, &ledgers)
+        .await
+        .map_err(step("forgetting versions that goose took back"))?;
+    if accept_divergent {
+        let divergent = assess(catalogue, &ledgers).entries(State::Divergent);
+        accept(&mut transaction, &divergent).await.map_err(step("recording changed migrations"))?;
+    }
+    let reconciled = read(&mut transaction).await.map_err(step("reading the ledgers"))?;
+    transaction.commit().await.map_err(step("reconciling the ledgers"))?;
+    Ok(reconciled)
 }
 
 /// Tables are looked for first: `IF NOT EXISTS` alone asks for the right to create
@@ -96,68 +158,97 @@ async fn create_missing(connection: &mut PgConnection) -> Result<(), sqlx::Error
     sqlx::query(first).execute(&mut *connection).await.map(drop)
 }
 
-async fn adopt(
-    connection: &mut PgConnection,
-    known: &[Migration],
-    applied: &[i64],
-) -> Result<(), sqlx::Error> {
-    let adopted: Vec<&Migration> =
-        known.iter().filter(|migration| applied.contains(&migration.version())).collect();
-    let versions: Vec<i64> = adopted.iter().map(|migration| migration.version()).collect();
-    let names: Vec<&str> = adopted.iter().map(|migration| migration.name()).collect();
-    let checksums: Vec<String> = adopted.iter().map(|migration| migration.checksum().to_string()).collect();
+async fn adopt(connection: &mut PgConnection, known: &[Entry], ledgers: &Ledgers) -> Result<(), sqlx::Error> {
+    let is_adopted = |entry: &&Entry| {
+        ledgers.applied(entry.version()).is_some() && ledgers.recorded(entry.version()).is_none()
+    };
+    let adopted: Vec<&Entry> = known.iter().filter(is_adopted).collect();
+    if adopted.is_empty() {
+        return Ok(());
+    }
+    let versions: Vec<i64> = adopted.iter().map(|entry| entry.version()).collect();
+    let names: Vec<&str> = adopted.iter().map(|entry| entry.migration.name()).collect();
+    let checksums: Vec<String> = adopted.iter().map(|entry| entry.migration.checksum().to_string()).collect();
     let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-    let done = sqlx::query(
+    sqlx::query(
         "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
          SELECT version, name, $1, checksum FROM UNNEST($2::int8[], $3::text[], $4::text[]) \
          AS adopted(version, name, checksum) ON CONFLICT (version) DO NOTHING",
     )
     .bind(now)
-    .bind(versions)
+    .bind(&versions)
     .bind(names)
     .bind(checksums)
     .execute(connection)
     .await?;
-    if done.rows_affected() > 0 {
-        tracing::info!(step = "migrate", versions = done.rows_affected(), "adopted what goose had applied");
-    }
+    tracing::info!(step = "migrate", ?versions, "adopted what goose had applied: {versions:?}");
     Ok(())
 }
 
 async fn forget(
     connection: &mut PgConnection,
-    known: &[Migration],
-    applied: &[i64],
+    known: &[Entry],
+    ledgers: &Ledgers,
 ) -> Result<(), sqlx::Error> {
-    let not_applied: Vec<i64> =
-        known.iter().map(Migration::version).filter(|version| !applied.contains(version)).collect();
-    let done = sqlx::query("DELETE FROM refinery_schema_history WHERE version = ANY($1)")
-        .bind(not_applied)
+    let is_gone = |version: &i64| ledgers.applied(*version).is_none() && ledgers.recorded(*version).is_some();
+    let versions: Vec<i64> = known.iter().map(Entry::version).filter(is_gone).collect();
+    if versions.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("DELETE FROM refinery_schema_history WHERE version = ANY($1)")
+        .bind(&versions)
         .execute(connection)
         .await?;
-    if done.rows_affected() > 0 {
+    tracing::warn!(
+        step = "migrate",
+        ?versions,
+        "goose has taken versions back, so they are pending again: {versions:?}"
+    );
+    Ok(())
+}
+
+async fn accept(connection: &mut PgConnection, divergent: &[&Entry]) -> Result<(), sqlx::Error> {
+    for entry in divergent {
+        sqlx::query("UPDATE refinery_schema_history SET name = $2, checksum = $3 WHERE version = $1")
+            .bind(entry.version())
+            .bind(entry.migration.name())
+            .bind(entry.migration.checksum().to_string())
+            .execute(&mut *connection)
+            .await?;
         tracing::warn!(
             step = "migrate",
-            versions = done.rows_affected(),
-            "goose has taken versions back: they are pending again"
+            version = entry.version(),
+            "{entry} was applied with another text; its present one is recorded now, as asked for"
         );
     }
     Ok(())
 }
 
-/// Gives goose's ledger a row for each version of `known` that refinery's has and
-/// goose's has not. Part of the transaction that applied them.
+/// Whether a version is applied, after which nobody else can apply it until the
+/// transaction ends: goose's own insert of a row waits for this lock.
+///
+/// # Errors
+/// Those of the driver.
+pub async fn close_for_others(connection: &mut PgConnection, version: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query("LOCK TABLE goose_db_version IN SHARE ROW EXCLUSIVE MODE").execute(&mut *connection).await?;
+    let newest = "SELECT is_applied FROM goose_db_version WHERE version_id = $1 ORDER BY id DESC LIMIT 1";
+    let newest: Option<bool> = sqlx::query_scalar(newest).bind(version).fetch_optional(connection).await?;
+    Ok(newest.unwrap_or(false))
+}
+
+/// Gives goose's ledger a row for each version of `versions` that refinery's has and
+/// goose's has not. Part of the transaction that records them.
 ///
 /// # Errors
 /// Those of the statement.
-pub async fn mirror(connection: &mut PgConnection, known: &[i64]) -> Result<(), sqlx::Error> {
+pub async fn mirror(connection: &mut PgConnection, versions: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO goose_db_version (version_id, is_applied) \
          SELECT version, true FROM refinery_schema_history AS ours WHERE version = ANY($1) AND NOT EXISTS \
          (SELECT FROM (SELECT is_applied FROM goose_db_version WHERE version_id = ours.version \
          ORDER BY id DESC LIMIT 1) AS newest WHERE is_applied) ORDER BY version",
     )
-    .bind(known)
+    .bind(versions)
     .execute(connection)
     .await
     .map(drop)

@@ -1,108 +1,43 @@
-//! Migrations: from whatever state the database is in to the schema of this binary.
+//! Migrations: from whatever state the database is in to the schema of this run.
 //!
-//! Promises that each migration runs once, in one transaction together with its rows
-//! in both ledgers ([`ledger`]), in ascending order, and that the application's own
-//! goose then finds nothing to do. The migrations are the files under `migrations/`,
-//! embedded at build time; refinery's `Runner` runs them over [`adapter`].
+//! Promises that each migration runs once, together with its rows in both ledgers
+//! ([`ledger`]), in ascending order; that a run which can't be finished is refused before
+//! it changes anything, as far as that can be known ([`standing`]); and that the
+//! application's own goose then finds nothing to do. The migrations are those under
+//! `migrations/`, embedded at build time, or a folder's ([`catalogue`]); refinery's
+//! `Runner` runs them over [`adapter`].
 
 mod adapter;
-mod ledger;
+mod attempts;
+pub mod catalogue;
+mod concurrent;
+mod error;
+pub mod ledger;
 pub mod source;
+pub mod standing;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use refinery::{Migration, Runner, Target};
-use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
+use sqlx::postgres::PgConnection;
 
+pub use catalogue::Catalogue;
+pub use error::{Error, Told};
+
+use crate::database;
 use crate::database::sqlstate;
 use crate::pacing::Backoff;
-use crate::wording::{millis, one_line};
-use adapter::Adapter;
+use crate::settings::MigrationSettings;
+use adapter::{Adapter, Limits};
+use attempts::Attempts;
+use catalogue::Entry;
+use ledger::Ledgers;
+use source::{Word, Words};
+use standing::{State, assess};
 
-/// How often a migration is tried that other sessions hold up.
-const ATTEMPTS: u32 = 6;
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// What other sessions can cause (PostgreSQL documentation, "PostgreSQL Error Codes").
-const LOCK_NOT_AVAILABLE: &str = "55P03";
-const DEADLOCK_DETECTED: &str = "40P01";
-const SERIALIZATION_FAILURE: &str = "40001";
-
-mod embedded {
-    refinery::embed_migrations!("migrations");
-}
-
-/// Why the schema was not brought up to date.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A migration failed; the server rolled it back.
-    #[error(
-        "migration {migration} failed and was rolled back: {detail}; nothing of it remains, correct the cause and start the task again"
-    )]
-    Failed {
-        /// Version and name.
-        migration: String,
-        /// What the server said, with SQLSTATE and line.
-        detail: String,
-    },
-    /// Other sessions were in a migration's way, each time that it was tried.
-    #[error(
-        "migration {migration} was held up by other sessions and rolled back: {detail}; find them in \
-         pg_stat_activity and pg_locks, end them or raise MIGRATION_LOCK_TIMEOUT, and start the task again"
-    )]
-    HeldUp {
-        /// Version and name.
-        migration: String,
-        /// What the server said, with SQLSTATE and line.
-        detail: String,
-    },
-    /// A version between applied ones was never applied.
-    #[error(
-        "migrations {missing:?} were never applied although {highest} was; \
-         goose refuses this too: apply them by hand or correct goose_db_version"
-    )]
-    Gap {
-        /// The versions without a row.
-        missing: Vec<i64>,
-        /// The highest version that is applied.
-        highest: i64,
-    },
-    /// An applied migration has another text than this binary's.
-    #[error("{0}; run the release that applied it, or compare the two and correct refinery_schema_history")]
-    Divergent(String),
-    /// The role may not do what migrating needs.
-    #[error(
-        "{action}: {detail} (SQLSTATE 42501); grant the role the right, for example CREATE on the schema"
-    )]
-    Denied {
-        /// What was tried.
-        action: &'static str,
-        /// What the server said.
-        detail: String,
-    },
-    /// A ledger is not what it should be.
-    #[error("{action}: {detail}; compare the ledger tables with those of goose and refinery")]
-    Ledger {
-        /// What was tried.
-        action: &'static str,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The connection broke.
-    #[error(
-        "{action}: the connection to the database was lost: {detail}; start the task again, the ledger tells what is applied"
-    )]
-    ConnectionLost {
-        /// What was tried.
-        action: String,
-        /// What the network said.
-        detail: String,
-    },
-    /// The embedded migrations are not right in themselves.
-    #[error("the embedded migrations are unusable: {0}; report this as a bug")]
-    Embedded(String),
-}
+/// How often reconciling is tried while the application creates its ledger at the same time.
+const RECONCILING_TRIES: u32 = 6;
+/// The longest pause between two of these.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What migrating came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,22 +48,29 @@ pub struct Summary {
     pub schema_version: i64,
 }
 
-/// Brings the schema up to date.
+/// Brings the schema up to date. `session` has the fence; `reopen` gets another one that
+/// has it, when the connection was lost.
 ///
 /// # Errors
 /// See [`Error`]. What was applied before the failing migration stays applied.
-pub async fn run(connection: PgConnection) -> Result<Summary, Error> {
-    let known = embedded::migrations::runner().get_migrations().clone();
-    let mut adapter = Adapter::new(connection, &known);
-    let applied = ledger::reconcile(adapter.connection(), &known).await?;
-    let pending = pending(&known, &applied)?;
-    verify(&mut adapter, &known, &applied).await?;
-    for migration in &pending {
-        apply_patiently(&mut adapter, &known, migration).await?;
+pub async fn run(
+    mut session: PgConnection,
+    catalogue: &Catalogue,
+    settings: &MigrationSettings,
+    reopen: impl AsyncFn() -> Result<PgConnection, database::Error>,
+) -> Result<Summary, Error> {
+    let ledgers = reconcile(&mut session, catalogue, settings).await?;
+    let todo = to_run(catalogue, &ledgers, settings)?;
+    let limits = Limits { lock: settings.lock_timeout, statement: settings.statement_timeout };
+    let mut attempts = Attempts::new(Adapter::new(session, limits), reopen);
+    let mut schema_version = ledgers.schema_version();
+    let mut applied = 0;
+    for entry in todo {
+        applied += usize::from(attempts.apply(entry).await?);
+        schema_version = schema_version.max(entry.version());
     }
-    adapter.close().await;
-    let newest = pending.iter().map(Migration::version).chain(applied).max();
-    Ok(Summary { applied: pending.len(), schema_version: newest.unwrap_or(0) })
+    attempts.close().await;
+    Ok(Summary { applied, schema_version })
 }
 
 /// Whether there is nothing to do: every migration is applied, and both ledgers agree.
@@ -136,187 +78,155 @@ pub async fn run(connection: PgConnection) -> Result<Summary, Error> {
 ///
 /// # Errors
 /// Those of the driver.
-pub async fn up_to_date(connection: &mut PgConnection) -> Result<Option<Summary>, sqlx::Error> {
-    let known = embedded::migrations::runner().get_migrations().clone();
-    let version = ledger::up_to_date(connection, &known).await?;
-    Ok(version.map(|schema_version| Summary { applied: 0, schema_version }))
+pub async fn up_to_date(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+) -> Result<Option<Summary>, sqlx::Error> {
+    let ledgers = ledger::read(connection).await?;
+    let is_up_to_date = !ledgers.goose.is_empty() && assess(catalogue, &ledgers).is_up_to_date();
+    Ok(is_up_to_date.then(|| Summary { applied: 0, schema_version: ledgers.schema_version() }))
 }
 
-/// Known migrations without a row in goose's ledger, ascending.
-fn pending(known: &[Migration], applied: &[i64]) -> Result<Vec<Migration>, Error> {
-    let mut pending: Vec<Migration> =
-        known.iter().filter(|migration| !applied.contains(&migration.version())).cloned().collect();
-    pending.sort();
-    let highest = applied.iter().copied().max().unwrap_or(0);
+/// What a run would run, in order.
+///
+/// # Errors
+/// What would make it refuse to begin.
+pub fn to_run<'a>(
+    catalogue: &'a Catalogue,
+    ledgers: &Ledgers,
+    settings: &MigrationSettings,
+) -> Result<Vec<&'a Entry>, Error> {
+    let standings = assess(catalogue, ledgers);
+    let versions = |state| -> Vec<String> {
+        standings
+            .0
+            .iter()
+            .filter(|standing| standing.state == state)
+            .filter_map(|standing| standing.entry)
+            .map(ToString::to_string)
+            .collect()
+    };
+    let divergent = versions(State::Divergent);
+    if !divergent.is_empty() && !settings.accept_divergent {
+        return Err(Error::Divergent(divergent));
+    }
+    let is_todo = |entry: &&Entry| ledgers.applied(entry.version()).is_none();
+    let todo: Vec<&Entry> = catalogue.entries().iter().filter(is_todo).collect();
+    let highest = ledgers.schema_version();
     let missing: Vec<i64> =
-        pending.iter().map(Migration::version).filter(|version| *version < highest).collect();
-    if missing.is_empty() { Ok(pending) } else { Err(Error::Gap { missing, highest }) }
-}
-
-/// Lets refinery compare the checksums of what is applied.
-async fn verify(adapter: &mut Adapter, known: &[Migration], applied: &[i64]) -> Result<(), Error> {
-    let newest = known.iter().map(Migration::version).filter(|version| applied.contains(version)).max();
-    run_up_to(adapter, known, newest.unwrap_or(0), "checking applied migrations").await.map(drop)
-}
-
-/// Applies a migration, again from its beginning while other sessions are in its way: it
-/// has been rolled back, and what blocks it for longer than `lock_timeout` would otherwise
-/// block the application's traffic behind it.
-async fn apply_patiently(
-    adapter: &mut Adapter,
-    known: &[Migration],
-    migration: &Migration,
-) -> Result<(), Error> {
-    let mut backoff = Backoff::new(LONGEST_PAUSE);
-    for attempt in 1..ATTEMPTS {
-        let held_up = match apply(adapter, known, migration).await {
-            Err(error @ Error::HeldUp { .. }) => error,
-            done => return done,
-        };
-        tracing::warn!(step = "migrate", attempt, "attempt {attempt} of {ATTEMPTS}, trying again: {held_up}");
-        tokio::time::sleep(backoff.next(fastrand::f64())).await;
+        todo.iter().map(|entry| entry.version()).filter(|version| *version < highest).collect();
+    if !missing.is_empty() && !settings.allow_missing {
+        return Err(Error::Gap { missing, highest });
     }
-    apply(adapter, known, migration).await
+    todo.iter().try_for_each(|entry| check(entry))?;
+    Ok(todo)
 }
 
-async fn apply(adapter: &mut Adapter, known: &[Migration], migration: &Migration) -> Result<(), Error> {
-    let started = Instant::now();
-    let name = migration.to_string();
-    tracing::info!(step = "migrate", migration = name, "applying {name}");
-    let report = run_up_to(adapter, known, migration.version(), &name).await?;
-    if !report.applied_migrations().contains(migration) {
-        return Err(Error::Ledger {
-            action: "applying pending migrations",
-            detail: format!("refinery_schema_history has a version above {name}, so refinery passed it over"),
-        });
+/// Whether a migration can be run as it is promised.
+fn check(entry: &Entry) -> Result<(), Error> {
+    let script = &entry.script;
+    for statement in &script.statements {
+        let (file, line) = (script.file.clone(), statement.line);
+        if script.in_transaction && ends_transaction(&statement.sql) {
+            let word = Words::of(&statement.sql).find_map(|word| word.name()).unwrap_or_default();
+            return Err(Error::OwnTransaction { file, line, word: word.to_uppercase() });
+        }
+        if copies_from_client(&statement.sql) {
+            return Err(Error::CopyFromClient { file, line });
+        }
     }
-    tracing::info!(
-        step = "migrate",
-        migration = name,
-        duration_ms = millis(started.elapsed()),
-        "applied {name}"
-    );
     Ok(())
 }
 
-async fn run_up_to(
-    adapter: &mut Adapter,
-    known: &[Migration],
-    version: i64,
-    what: &str,
-) -> Result<refinery::Report, Error> {
-    let runner = Runner::new(known)
-        .set_target(Target::Version(version))
-        // Versions that only a newer release knows are no error: see `ledger`.
-        .set_abort_missing(false);
-    runner.run_async(adapter).await.map_err(|error| read_runner_error(&error, what, known))
+/// Whether a statement waits for rows from the client (PostgreSQL documentation, "COPY").
+fn copies_from_client(sql: &str) -> bool {
+    let mut words = Words::of(sql);
+    let is_copy = words.next().is_some_and(|first| first.is("COPY"));
+    is_copy && words.any(|word| word.is("FROM")) && words.next().is_some_and(|word| word.is("STDIN"))
 }
 
-fn read_runner_error(error: &refinery::Error, what: &str, known: &[Migration]) -> Error {
-    use refinery::error::Kind;
-    match error.kind() {
-        Kind::DivergentVersion(..) => Error::Divergent(error.to_string()),
-        Kind::Connection(_, source) => match source.downcast_ref::<sqlx::Error>() {
-            Some(error) if is_connection_lost(error) => {
-                Error::ConnectionLost { action: what.into(), detail: error.to_string() }
-            }
-            Some(error @ sqlx::Error::Database(_)) => {
-                let sql = known.iter().find(|migration| migration.to_string() == what);
-                let sql = sql.and_then(Migration::sql).unwrap_or_default();
-                let (migration, detail) = (what.into(), describe(error, sql));
-                match sqlstate(error).as_deref() {
-                    Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED | SERIALIZATION_FAILURE) => {
-                        Error::HeldUp { migration, detail }
-                    }
-                    _ => Error::Failed { migration, detail },
-                }
-            }
-            _ => Error::Ledger { action: "reading refinery_schema_history", detail: source.to_string() },
-        },
-        _ => Error::Embedded(error.to_string()),
+/// Whether a statement ends the transaction that it is in (PostgreSQL documentation,
+/// "SQL Commands"). Going back to a savepoint does not.
+fn ends_transaction(sql: &str) -> bool {
+    let mut words = Words::of(sql);
+    let Some(first) = words.next() else { return false };
+    let is_one_of = |keywords: &[&str], word: &Word<'_>| keywords.iter().any(|keyword| word.is(keyword));
+    if first.is("PREPARE") {
+        return words.next().is_some_and(|word| word.is("TRANSACTION"));
     }
+    let second = words.find(|word| !is_one_of(&["WORK", "TRANSACTION"], word));
+    let to_savepoint = first.is("ROLLBACK") && second.is_some_and(|word| word.is("TO"));
+    is_one_of(&["COMMIT", "END", "ROLLBACK", "ABORT"], &first) && !to_savepoint
 }
 
-/// Whether the session is gone: by the network, or because the server ended it (SQLSTATE
-/// classes 08 and 57P; PostgreSQL documentation, "PostgreSQL Error Codes").
-fn is_connection_lost(error: &sqlx::Error) -> bool {
-    let ended = |code: &str| code.starts_with("08") || code.starts_with("57P");
-    matches!(error, sqlx::Error::Io(_)) || sqlstate(error).is_some_and(|code| ended(&code))
-}
-
-/// The server's error with everything that helps to find the place.
-fn describe(error: &sqlx::Error, sql: &str) -> String {
-    let Some(server) = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>()) else {
-        return error.to_string();
-    };
-    let mut told = format!("{} (SQLSTATE {})", server.message(), server.code());
-    if let Some(PgErrorPosition::Original(position)) = server.position() {
-        let line = 1 + sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count();
-        told = format!("{told} at line {line}, position {position}");
-    }
-    for (label, text) in [("detail", server.detail()), ("hint", server.hint())] {
-        if let Some(text) = text {
-            told = format!("{told}, {label}: {}", one_line(text));
+/// Reconciles the ledgers, again while somebody else creates or changes them at the same
+/// time: an application that is starting does.
+async fn reconcile(
+    session: &mut PgConnection,
+    catalogue: &Catalogue,
+    settings: &MigrationSettings,
+) -> Result<Ledgers, Error> {
+    let mut backoff = Backoff::new(LONGEST_PAUSE);
+    let mut tries = 1;
+    loop {
+        let (action, error) = match ledger::reconcile(session, catalogue, settings.accept_divergent).await {
+            Ok(ledgers) => return Ok(ledgers),
+            Err(failure) => failure,
+        };
+        let is_passing = sqlstate(&error).is_some_and(|code| is_concurrent_change(&code));
+        if !is_passing || tries == RECONCILING_TRIES {
+            return Err(Error::of_ledger(action, &error));
         }
+        tracing::info!(step = "migrate", "{action}, again: {error}");
+        tries += 1;
+        tokio::time::sleep(backoff.next(fastrand::f64())).await;
     }
-    told
 }
 
-/// Reads an error of our own statements, which touch only the ledgers.
-fn read_ledger_error(action: &'static str, error: &sqlx::Error) -> Error {
-    match error {
-        _ if is_connection_lost(error) => {
-            Error::ConnectionLost { action: action.into(), detail: error.to_string() }
-        }
-        _ if sqlstate(error).as_deref() == Some("42501") => {
-            let detail =
-                error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
-            Error::Denied { action, detail }
-        }
-        _ => Error::Ledger { action, detail: describe(error, "") },
-    }
+/// A table or a row that another session has just made, or a lock that it has for now
+/// (PostgreSQL documentation, "PostgreSQL Error Codes").
+fn is_concurrent_change(code: &str) -> bool {
+    const DUPLICATE: [&str; 3] = ["42P07", "42710", "23505"];
+    DUPLICATE.contains(&code) || attempts::is_held_up(code)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known() -> Vec<Migration> {
-        embedded::migrations::runner().get_migrations().clone()
-    }
-
-    fn versions(migrations: &[Migration]) -> Vec<i64> {
-        migrations.iter().map(Migration::version).collect()
+    #[test]
+    fn what_ends_a_transaction_is_told_from_what_does_not() {
+        for sql in [
+            "COMMIT",
+            " -- x\ncommit work",
+            "END",
+            "ROLLBACK",
+            "ABORT",
+            "PREPARE TRANSACTION 'x'",
+            "rollback and chain",
+        ] {
+            assert!(ends_transaction(sql), "{sql}");
+        }
+        for sql in [
+            "ROLLBACK TO a",
+            "ROLLBACK WORK TO SAVEPOINT a",
+            "SAVEPOINT a",
+            "PREPARE p AS SELECT 1",
+            "BEGIN",
+            "",
+        ] {
+            assert!(!ends_transaction(sql), "{sql}");
+        }
     }
 
     #[test]
-    fn the_embedded_migrations_are_those_of_the_application() {
-        let mut known = known();
-        known.sort();
-        let names: Vec<String> = known.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            names,
-            [
-                "V1__initial_schema",
-                "V2__add_deactivation_columns",
-                "V3__add_cache_hit_count",
-                "V4__add_token_id",
-                "V5__rename_openai_api_key_to_api_key",
-                "V6__fix_outcome_constraint",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_has_no_row_is_pending() {
-        assert_eq!(versions(&pending(&known(), &[]).unwrap()), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(versions(&pending(&known(), &[1, 2, 3]).unwrap()), [4, 5, 6]);
-        assert_eq!(versions(&pending(&known(), &[1, 2, 3, 4, 5, 6, 7]).unwrap()), [0_i64; 0]);
-    }
-
-    #[test]
-    fn a_gap_is_an_error_that_names_the_versions() {
-        let error = pending(&known(), &[1, 4, 6]).unwrap_err();
-        assert!(matches!(&error, Error::Gap { missing, highest: 6 } if *missing == [2, 3, 5]), "{error}");
+    fn rows_from_the_client_are_told_from_other_copies() {
+        assert!(copies_from_client("COPY t (a, b) FROM STDIN;"));
+        assert!(copies_from_client("copy \"From\" from stdin with (format csv)"));
+        for sql in
+            ["COPY t TO STDOUT", "COPY t FROM '/file'", "COPY t FROM PROGRAM 'x'", "SELECT 1 FROM stdin"]
+        {
+            assert!(!copies_from_client(sql), "{sql}");
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct Settings {
     pub config: ConfigSettings,
     /// The database to migrate.
     pub database: DatabaseSettings,
+    /// The migrations.
+    pub migrations: MigrationSettings,
     /// The ECS task metadata endpoint (version 4), when ECS has set it.
     pub task_metadata_uri: Option<String>,
 }
@@ -89,8 +91,21 @@ pub struct DatabaseSettings {
     pub target: DatabaseTarget,
     /// How long to try to connect, all tries together.
     pub connect_timeout: Duration,
-    /// Postgres `lock_timeout` of the session that migrates.
+}
+
+/// Which migrations to run, and how.
+#[derive(Debug, Clone)]
+pub struct MigrationSettings {
+    /// The folder to take them from; `None` stands for the embedded ones.
+    pub folder: Option<PathBuf>,
+    /// PostgreSQL's `lock_timeout` while migrating.
     pub lock_timeout: Duration,
+    /// PostgreSQL's `statement_timeout` while migrating.
+    pub statement_timeout: Option<Duration>,
+    /// Whether to apply versions that are lower than applied ones.
+    pub allow_missing: bool,
+    /// Whether to record the checksums of applied migrations whose text has changed.
+    pub accept_divergent: bool,
 }
 
 /// How to log. Parsed apart from the rest, because mistakes in the rest are logged.
@@ -178,16 +193,14 @@ impl Settings {
         let lock = read_lock(&mut reader);
         let config = read_config(&mut reader);
         let database = read_database(&mut reader);
-        reader.refuse(&table::MIGRATIONS_DIR);
+        let migrations = read_migrations(&mut reader);
         reader.required(&table::LOG_LEVEL, parse::log_level);
         reader.optional(&table::LOG_FORMAT, parse::log_format);
         let task_metadata_uri = reader.env("ECS_CONTAINER_METADATA_URI_V4");
-        let settings = lock.zip(config).zip(database).map(|((lock, config), database)| Self {
-            lock,
-            config,
-            database,
-            task_metadata_uri,
-        });
+        let settings = (|| {
+            let (lock, config, database, migrations) = (lock?, config?, database?, migrations?);
+            Some(Self { lock, config, database, migrations, task_metadata_uri })
+        })();
         reader.finish(settings)
     }
 }
@@ -244,9 +257,23 @@ fn read_database(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseSetting
     let target = read_target(reader);
     let a_second = Duration::from_secs(1);
     let connect_timeout = reader.required(&table::DB_CONNECT_TIMEOUT, parse::duration(a_second, A_DAY));
-    let lock_range = parse::duration(Duration::from_millis(1), A_DAY);
-    let lock_timeout = reader.required(&table::MIGRATION_LOCK_TIMEOUT, lock_range);
-    Some(DatabaseSettings { target: target?, connect_timeout: connect_timeout?, lock_timeout: lock_timeout? })
+    Some(DatabaseSettings { target: target?, connect_timeout: connect_timeout? })
+}
+
+fn read_migrations(reader: &mut Reader<'_, impl Source>) -> Option<MigrationSettings> {
+    let folder = reader.optional(&table::MIGRATIONS_DIR, |text| Ok(PathBuf::from(text)));
+    let timeout = parse::duration(Duration::from_millis(1), A_DAY);
+    let lock_timeout = reader.required(&table::MIGRATION_LOCK_TIMEOUT, &timeout);
+    let statement_timeout = reader.optional(&table::MIGRATION_STATEMENT_TIMEOUT, &timeout);
+    let allow_missing = reader.required(&table::ALLOW_MISSING, parse::switch);
+    let accept_divergent = reader.required(&table::ACCEPT_DIVERGENT, parse::switch);
+    Some(MigrationSettings {
+        folder,
+        lock_timeout: lock_timeout?,
+        statement_timeout,
+        allow_missing: allow_missing?,
+        accept_divergent: accept_divergent?,
+    })
 }
 
 fn read_target(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseTarget> {
@@ -311,13 +338,6 @@ impl<'a, S: Source> Reader<'a, S> {
 
     fn optional<T>(&mut self, setting: &Setting, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         if self.is_given(setting) { self.required(setting, parse) } else { None }
-    }
-
-    /// A setting that is named in the contract and that this version can't honour.
-    fn refuse(&mut self, setting: &Setting) {
-        if self.is_given(setting) {
-            self.report(setting, "not supported by this version; unset it");
-        }
     }
 
     fn report(&mut self, setting: &Setting, rule: &str) {

@@ -23,6 +23,7 @@ pub struct Setting {
 const LOCK: &str = "Lock (DynamoDB)";
 const CONFIG: &str = "Provider config (SSM)";
 const DATABASE: &str = "Database (PostgreSQL)";
+const MIGRATIONS: &str = "Migrations";
 const LOG: &str = "Log";
 
 macro_rules! settings {
@@ -69,10 +70,16 @@ settings! {
         "postgres:// URL; required unless PGHOST and the other libpq variables are set";
     DB_CONNECT_TIMEOUT "db-connect-timeout" Some("60s"), "DURATION", DATABASE, false,
         "How long to try to connect, all tries together";
-    MIGRATIONS_DIR "migrations-dir" None, "DIR", DATABASE, false,
-        "Run the migrations of this folder; not supported by this version, which runs the embedded ones";
-    MIGRATION_LOCK_TIMEOUT "migration-lock-timeout" Some("5s"), "DURATION", DATABASE, false,
-        "Postgres `lock_timeout` while migrating";
+    MIGRATIONS_DIR "migrations-dir" None, "DIR", MIGRATIONS, false,
+        "Folder of goose or refinery files to run in place of the embedded migrations";
+    MIGRATION_LOCK_TIMEOUT "migration-lock-timeout" Some("5s"), "DURATION", MIGRATIONS, false,
+        "PostgreSQL's `lock_timeout` while migrating";
+    MIGRATION_STATEMENT_TIMEOUT "migration-statement-timeout" None, "DURATION", MIGRATIONS, false,
+        "PostgreSQL's `statement_timeout` while migrating; without it a statement may take any time";
+    ALLOW_MISSING "allow-missing" Some("false"), "", MIGRATIONS, false,
+        "Apply migrations that are older than applied ones, which are an error otherwise";
+    ACCEPT_DIVERGENT "accept-divergent" Some("false"), "", MIGRATIONS, false,
+        "Record the present text of applied migrations that changed, which is an error otherwise";
     LOG_LEVEL "log-level" Some("info"), "LEVEL", LOG, false,
         "error, warn, info, debug or trace";
     LOG_FORMAT "log-format" None, "FORMAT", LOG, false,

@@ -42,7 +42,10 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.config.source, ConfigSource::Parameter("/llm-proxy/api-providers".into()));
     assert_eq!(settings.config.path, PathBuf::from("/config/api_providers.yaml"));
     assert_eq!(settings.database.connect_timeout, Duration::from_secs(60));
-    assert_eq!(settings.database.lock_timeout, Duration::from_secs(5));
+    assert_eq!(settings.migrations.lock_timeout, Duration::from_secs(5));
+    assert_eq!(settings.migrations.statement_timeout, None);
+    assert_eq!(settings.migrations.folder, None);
+    assert!(!settings.migrations.allow_missing && !settings.migrations.accept_divergent);
     assert_eq!(LogSettings::read(&with_env(&[])).unwrap(), LogSettings::default());
 }
 
@@ -63,7 +66,7 @@ fn every_mistake_is_reported_with_name_value_and_rule() {
         ("POLL_INTERVAL", "0"),
         ("CONFIG_PATH", "/config/"),
         ("LOG_LEVEL", "loud"),
-        ("MIGRATIONS_DIR", "/migrations"),
+        ("ALLOW_MISSING", "perhaps"),
         ("PGSSLMODE", "yes"),
     ]);
     given.flags.insert("lock-table", "x");
@@ -74,7 +77,7 @@ fn every_mistake_is_reported_with_name_value_and_rule() {
         ("POLL_INTERVAL", "0"),
         ("CONFIG_PATH", "/config/"),
         ("LOG_LEVEL", "loud"),
-        ("MIGRATIONS_DIR", "/migrations"),
+        ("ALLOW_MISSING", "perhaps"),
         ("PGSSLMODE", "yes"),
     ] {
         let start = format!("{name}={value:?}: ");

@@ -151,9 +151,9 @@ async fn a_session_dies_within_the_lease_when_its_client_vanishes() -> Result<()
     let settings = Settings::read(&source)?;
     let database = Database::new(settings.database, settings.lock, "a-token");
     let mut session = database.connect().await?;
+    database.raise_fence(&mut session, None).await?;
     for (setting, value) in [
         ("application_name", "llm-proxy-init/a-token"),
-        ("lock_timeout", "5s"),
         ("client_connection_check_interval", "1s"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),

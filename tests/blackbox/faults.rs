@@ -153,24 +153,10 @@ async fn an_outage_longer_than_the_lease_ends_the_work() -> Result<()> {
 }
 
 /// A program that reaches PostgreSQL through a proxy.
-async fn through_tcp_proxy(world: &World<'_>) -> Result<(TcpProxy, Init)> {
+pub async fn through_tcp_proxy(world: &World<'_>) -> Result<(TcpProxy, Init)> {
     let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
     let url = world.database_url_through(proxy.port(), "");
     Ok((proxy, world.init().env("DATABASE_URL", url)))
-}
-
-#[tokio::test]
-async fn a_cut_connection_ends_the_migration_and_releases_the_lock() -> Result<()> {
-    let world = world().await?;
-    let (proxy, init) = through_tcp_proxy(&world).await?;
-    let Busy { run, mut blocker } = busy_as(&world, init).await?;
-    proxy.cut();
-    assert_fails(&run.finish().await?, 69, &["V6__fix_outcome_constraint", "connection"]);
-    assert_eq!(world.account.lock_item().await?, None);
-    wait_until(&world, "true", 0).await?;
-    execute(&mut blocker, "COMMIT").await?;
-    assert_eq!(goose_ledger(&mut blocker).await?.last(), Some(&(5, true)));
-    Ok(())
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod fence;
 mod goose;
 mod lease;
 mod lock;
+mod lost;
 mod migrations;
 mod nothing_to_do;
 mod permissions;

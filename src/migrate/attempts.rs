@@ -1,0 +1,203 @@
+//! Attempts: one migration until it is applied, or until it is clear that it can't be.
+//!
+//! Promises that a migration which other sessions are in the way of is tried again from
+//! its beginning, for what blocks it longer than `lock_timeout` would otherwise block the
+//! application's traffic behind it; that it is tried a bounded number of times; and that
+//! after every failure the ledger is asked whether the migration is applied all the same:
+//! nothing is guessed from a connection that was lost, not even by whom it was applied.
+
+use std::time::{Duration, Instant};
+
+use refinery::{Runner, Target};
+use sqlx::postgres::PgConnection;
+
+use super::adapter::{self, Adapter};
+use super::catalogue::Entry;
+use super::error::{Error, Told, is_connection_lost};
+use super::{concurrent, ledger};
+use crate::database;
+use crate::database::sqlstate;
+use crate::pacing::Backoff;
+use crate::wording::millis;
+
+/// How often a migration is tried.
+const ATTEMPTS: u32 = 6;
+/// How often, when the connection is lost each time: what brings a server down must not do
+/// so again and again.
+const LOSSES: u32 = 3;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What other sessions can cause (PostgreSQL documentation, "PostgreSQL Error Codes"):
+/// lock not available, deadlock detected, serialization failure.
+const HELD_UP: [&str; 3] = ["55P03", "40P01", "40001"];
+
+/// Whether the error with that SQLSTATE is other sessions' doing.
+pub fn is_held_up(code: &str) -> bool {
+    HELD_UP.contains(&code)
+}
+
+/// A session, and how to get another.
+pub struct Attempts<R> {
+    adapter: Adapter,
+    reopen: R,
+}
+
+/// How one try failed.
+#[derive(Debug)]
+enum Failure {
+    /// It could succeed the next time.
+    Passing(Error),
+    /// The session is gone.
+    Lost(String),
+    /// It would fail again.
+    Lasting(Error),
+}
+
+impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
+    /// Tries are made with `adapter`; `reopen` gets a new session when its own is lost.
+    pub fn new(adapter: Adapter, reopen: R) -> Self {
+        Self { adapter, reopen }
+    }
+
+    /// Ends the session.
+    pub async fn close(self) {
+        self.adapter.close().await;
+    }
+
+    /// Applies a migration. Whether it was us: another session may have come before.
+    pub async fn apply(&mut self, entry: &Entry) -> Result<bool, Error> {
+        let mut backoff = Backoff::new(LONGEST_PAUSE);
+        let (mut attempt, mut losses) = (1, 0);
+        loop {
+            let started = Instant::now();
+            let name = entry.to_string();
+            tracing::info!(step = "migrate", migration = name, "applying {name}");
+            let failure = match self.run(entry).await {
+                Ok(()) => {
+                    let duration_ms = millis(started.elapsed());
+                    tracing::info!(step = "migrate", migration = name, duration_ms, "applied {name}");
+                    return Ok(true);
+                }
+                Err(failure) => failure,
+            };
+            let was_lost = matches!(failure, Failure::Lost(_));
+            losses += u32::from(was_lost);
+            if self.is_applied_all_the_same(entry, &failure).await? {
+                return Ok(was_lost);
+            }
+            let passing = match failure {
+                Failure::Lasting(error) => return Err(self.complete(error, entry).await),
+                Failure::Passing(error) => error,
+                Failure::Lost(detail) => lost(&name, &detail, "it is not applied, says the ledger"),
+            };
+            if attempt == ATTEMPTS || losses == LOSSES {
+                return Err(passing);
+            }
+            tracing::warn!(
+                step = "migrate",
+                attempt,
+                "attempt {attempt} of {ATTEMPTS}, trying again: {passing}"
+            );
+            attempt += 1;
+            tokio::time::sleep(backoff.next(fastrand::f64())).await;
+        }
+    }
+
+    /// One try.
+    async fn run(&mut self, entry: &Entry) -> Result<(), Failure> {
+        self.adapter.prepare(&entry.script);
+        let runner = Runner::new(std::slice::from_ref(&entry.migration))
+            .set_target(Target::Version(entry.version()))
+            .set_abort_missing(false);
+        match runner.run_async(&mut self.adapter).await {
+            Ok(report) if report.applied_migrations().is_empty() => Err(Failure::Lasting(Error::Runner {
+                migration: entry.to_string(),
+                detail: "it was passed over".into(),
+            })),
+            Ok(_) => Ok(()),
+            Err(error) => Err(read(&error, entry)),
+        }
+    }
+
+    /// Asks the ledger, over a new session if the old one is lost.
+    async fn is_applied_all_the_same(&mut self, entry: &Entry, failure: &Failure) -> Result<bool, Error> {
+        let name = entry.to_string();
+        if let Failure::Lost(detail) = failure {
+            tracing::warn!(
+                step = "migrate",
+                migration = name,
+                "the connection was lost while {name} ran: {detail}"
+            );
+            let session = (self.reopen)().await.map_err(|error| {
+                lost(
+                    &name,
+                    detail,
+                    &format!(
+                        "whether it is applied is not known, for no other connection could be had: {error}"
+                    ),
+                )
+            })?;
+            self.adapter.replace(session);
+        }
+        let ledgers = ledger::read(self.adapter.connection()).await;
+        let ledgers =
+            ledgers.map_err(|error| Error::of_ledger("reading the ledgers after a failure", &error))?;
+        let is_applied = ledgers.applied(entry.version()).is_some();
+        if is_applied {
+            tracing::warn!(
+                step = "migrate",
+                migration = name,
+                "{name} is applied all the same, says the ledger"
+            );
+        }
+        Ok(is_applied)
+    }
+
+    /// Says of a migration without a transaction what it has left behind.
+    async fn complete(&mut self, error: Error, entry: &Entry) -> Error {
+        let (migration, told) = match error {
+            Error::Failed { migration, told } if !entry.script.in_transaction => (migration, told),
+            other => return other,
+        };
+        let statements = entry.script.statements.iter();
+        let buildings: Vec<_> = statements.filter_map(|s| concurrent::building(&s.sql)).collect();
+        let invalid = concurrent::invalid(self.adapter.connection(), &buildings).await.unwrap_or_default();
+        let left = match invalid.as_slice() {
+            [] => String::new(),
+            names => format!(", and the invalid index {}, which the next run drops", names.join(", ")),
+        };
+        Error::HalfDone { migration, told, left }
+    }
+}
+
+fn lost(migration: &str, detail: &str, fate: &str) -> Error {
+    Error::ConnectionLost { action: format!("migration {migration}"), detail: format!("{detail}; {fate}") }
+}
+
+fn read(error: &refinery::Error, entry: &Entry) -> Failure {
+    use refinery::error::Kind;
+    let migration = entry.to_string();
+    let file = &entry.script.file;
+    let Kind::Connection(_, source) = error.kind() else {
+        return Failure::Lasting(Error::Runner { migration, detail: error.to_string() });
+    };
+    let (statement, error) = match source.downcast_ref::<adapter::Error>() {
+        Some(adapter::Error::Statement { index, source }) => (entry.script.statements.get(*index), source),
+        Some(adapter::Error::Around(source)) => (None, source),
+        // The ledger is asked next, and tells.
+        Some(adapter::Error::Overtaken) => {
+            return Failure::Passing(Error::Runner { migration, detail: source.to_string() });
+        }
+        Some(adapter::Error::Escaped) => {
+            return Failure::Lasting(Error::Escaped { migration, file: file.clone() });
+        }
+        None => return Failure::Lasting(Error::Runner { migration, detail: source.to_string() }),
+    };
+    let told = Told::of(error, file, statement);
+    match sqlstate(error) {
+        _ if is_connection_lost(error) => Failure::Lost(told.to_string()),
+        Some(code) if is_held_up(&code) => Failure::Passing(Error::HeldUp { migration, told }),
+        _ => Failure::Lasting(Error::Failed { migration, told }),
+    }
+}
