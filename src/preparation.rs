@@ -17,7 +17,7 @@ use crate::aws::Clients;
 use crate::config::{self, ProviderConfig};
 use crate::database::Database;
 use crate::error::Error;
-use crate::migrate::{self, Catalogue};
+use crate::migrate::{self, Catalogue, ledger};
 use crate::pacing::Backoff;
 use crate::settings::Settings;
 use crate::stop::{Cause, Stop};
@@ -83,7 +83,7 @@ async fn look(
     }
     let poll_interval = settings.lock.poll_interval;
     let watch = watch_for_nothing_to_do(&mut session, catalogue, stop, when_held, poll_interval);
-    let Some(summary) = watch.await else { return Ok(Looked::ToMigrate(session)) };
+    let Some(summary) = watch.await? else { return Ok(Looked::ToMigrate(session)) };
     tracing::info!(
         step = "migrate",
         schema_version = summary.schema_version,
@@ -102,24 +102,25 @@ async fn watch_for_nothing_to_do(
     stop: &Stop,
     mut when_held: oneshot::Receiver<()>,
     poll_interval: Duration,
-) -> Option<migrate::Summary> {
+) -> Result<Option<migrate::Summary>, migrate::Error> {
     let mut backoff = Backoff::new(poll_interval.min(LONGEST_PAUSE));
     loop {
         // A query is not to be dropped half-way: the session is used again.
-        let look = migrate::up_to_date(session, catalogue);
-        let trouble = match tokio::time::timeout(LOOK_BUDGET, look).await {
-            Ok(Ok(None)) => None,
-            Ok(Ok(Some(summary))) => return Some(summary),
+        let trouble = match tokio::time::timeout(LOOK_BUDGET, ledger::read(session)).await {
+            Ok(Ok(ledgers)) => match migrate::nothing_to_do(catalogue, &ledgers)? {
+                Some(summary) => return Ok(Some(summary)),
+                None => None,
+            },
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("no answer within {LOOK_BUDGET:?}")),
         };
         if let Some(trouble) = trouble {
             tracing::debug!(step = "connect", "can't tell whether there is anything to do: {trouble}");
-            return None;
+            return Ok(None);
         }
         tokio::select! {
-            _ = &mut when_held => return None,
-            _ = stop.requested() => return None,
+            _ = &mut when_held => return Ok(None),
+            _ = stop.requested() => return Ok(None),
             () = tokio::time::sleep(backoff.next(fastrand::f64())) => {}
         }
     }

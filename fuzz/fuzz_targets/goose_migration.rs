@@ -14,11 +14,11 @@ use llm_proxy_init::migrate::source::{self, Script};
 const MARK: &str = "-- no transaction\n";
 
 fuzz_target!(|content: &[u8]| {
-    if let Ok(script) = source::goose("file.sql", 1, "name", content) {
+    if let Ok(script) = source::goose("file.sql", content) {
         nothing_lost::check(content, &script);
     }
     let Ok(text) = std::str::from_utf8(content) else { return };
-    let _ = source::embedded("V1__name.sql", 1, "name", text);
+    let _ = source::refinery("V1__name.sql", text);
     // A comment with goose's mark is refused only where a line begins with it.
     let Some(script) = split(text).filter(|_| !text.contains("+goose")) else { return };
     for statement in &script.statements {
@@ -32,5 +32,5 @@ fuzz_target!(|content: &[u8]| {
 });
 
 fn split(text: &str) -> Option<Script> {
-    source::embedded("V1__name.sql", 1, "name", &format!("{MARK}{text}")).ok()
+    source::refinery("V1__name.sql", &format!("{MARK}{text}")).ok()
 }

@@ -7,10 +7,9 @@ use sqlx::postgres::PgConnection;
 
 use crate::database::Database;
 use crate::error::Error;
-use crate::migrate::catalogue::Entry;
 use crate::migrate::ledger::{self, Ledgers};
 use crate::migrate::standing::{Standing, assess};
-use crate::migrate::{self, Catalogue};
+use crate::migrate::{self, Catalogue, Ready};
 use crate::settings::Settings;
 use crate::table::Table;
 
@@ -46,7 +45,7 @@ pub async fn plan(settings: &Settings, to: Option<i64>, json: bool) -> Result<St
     let (catalogue, ledgers) = look(settings, to).await?;
     let todo = migrate::to_run(&catalogue, &ledgers, &settings.migrations)?;
     if json {
-        let migrations: Vec<Value> = todo.into_iter().map(entry_as_json).collect();
+        let migrations: Vec<Value> = todo.iter().map(ready_as_json).collect();
         return Ok(format!("{}\n", json!({ "migrations": migrations })));
     }
     let mut answer = match todo.len() {
@@ -54,8 +53,8 @@ pub async fn plan(settings: &Settings, to: Option<i64>, json: bool) -> Result<St
         1 => "-- 1 migration would run\n".to_owned(),
         count => format!("-- {count} migrations would run, in this order\n"),
     };
-    for entry in todo {
-        answer.push_str(&entry_as_sql(entry));
+    for ready in &todo {
+        answer.push_str(&ready_as_sql(ready));
     }
     Ok(answer)
 }
@@ -92,7 +91,7 @@ fn standing_as_json(standing: &Standing<'_>) -> Value {
         "version": standing.version,
         "name": name(standing),
         "state": standing.state.word(),
-        "file": standing.entry.map(|entry| &entry.script.file),
+        "file": standing.entry.map(|entry| &entry.file.path),
         "checksum": standing.entry.map(|entry| entry.migration.checksum().to_string()),
         "goose": standing.goose.map(|row| json!({ "applied_at": row.at })),
         "refinery": standing.refinery.map(|row| json!({
@@ -103,7 +102,7 @@ fn standing_as_json(standing: &Standing<'_>) -> Value {
 }
 
 fn name(standing: &Standing<'_>) -> String {
-    let known = standing.entry.map(|entry| entry.script.name.clone());
+    let known = standing.entry.map(|entry| entry.file.name.clone());
     known.or_else(|| standing.refinery.map(|row| row.name().to_owned())).unwrap_or_default()
 }
 
@@ -112,26 +111,26 @@ fn recorded_at(row: &refinery::Migration) -> String {
     at.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok()).unwrap_or_default()
 }
 
-fn entry_as_json(entry: &Entry) -> Value {
+fn ready_as_json(ready: &Ready<'_>) -> Value {
     let statement =
         |statement: &migrate::source::Statement| json!({ "line": statement.line, "sql": statement.sql });
     json!({
-        "version": entry.version(),
-        "name": entry.script.name,
-        "file": entry.script.file,
-        "in_transaction": entry.script.in_transaction,
-        "statements": entry.script.statements.iter().map(statement).collect::<Vec<_>>(),
+        "version": ready.entry.version(),
+        "name": ready.entry.file.name,
+        "file": ready.entry.file.path,
+        "in_transaction": ready.script.in_transaction,
+        "statements": ready.script.statements.iter().map(statement).collect::<Vec<_>>(),
     })
 }
 
-fn entry_as_sql(entry: &Entry) -> String {
-    let manner = if entry.script.in_transaction {
+fn ready_as_sql(ready: &Ready<'_>) -> String {
+    let manner = if ready.script.in_transaction {
         "in one transaction with its rows in both ledgers"
     } else {
         "statement by statement without a transaction, then its rows in both ledgers"
     };
-    let mut sql = format!("\n-- {} ({}): {manner}\n", entry, entry.script.file);
-    for statement in &entry.script.statements {
+    let mut sql = format!("\n-- {} ({}): {manner}\n", ready.entry, ready.entry.file.path);
+    for statement in &ready.script.statements {
         let text = statement.sql.trim();
         let end = if text.ends_with(';') { "" } else { "\n;" };
         sql.push_str(&format!("{text}{end}\n"));

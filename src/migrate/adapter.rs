@@ -63,8 +63,8 @@ impl Adapter {
     }
 
     /// Says what the runner's next migration consists of.
-    pub fn prepare(&mut self, script: &Script) {
-        self.version = script.version;
+    pub fn prepare(&mut self, version: i64, script: &Script) {
+        self.version = version;
         self.statements.clone_from(&script.statements);
         self.in_transaction = script.in_transaction;
     }

@@ -12,9 +12,8 @@ use refinery::{Runner, Target};
 use sqlx::postgres::PgConnection;
 
 use super::adapter::{self, Adapter};
-use super::catalogue::Entry;
 use super::error::{Error, Told, is_connection_lost};
-use super::{concurrent, ledger};
+use super::{Ready, concurrent, ledger};
 use crate::database;
 use crate::database::sqlstate;
 use crate::pacing::Backoff;
@@ -66,14 +65,14 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
     }
 
     /// Applies a migration. Whether it was us: another session may have come before.
-    pub async fn apply(&mut self, entry: &Entry) -> Result<bool, Error> {
+    pub async fn apply(&mut self, ready: &Ready<'_>) -> Result<bool, Error> {
         let mut backoff = Backoff::new(LONGEST_PAUSE);
         let (mut attempt, mut losses) = (1, 0);
         loop {
             let started = Instant::now();
-            let name = entry.to_string();
+            let name = ready.entry.to_string();
             tracing::info!(step = "migrate", migration = name, "applying {name}");
-            let failure = match self.run(entry).await {
+            let failure = match self.run(ready).await {
                 Ok(()) => {
                     let duration_ms = millis(started.elapsed());
                     tracing::info!(step = "migrate", migration = name, duration_ms, "applied {name}");
@@ -83,16 +82,16 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             };
             let was_lost = matches!(failure, Failure::Lost(_));
             losses += u32::from(was_lost);
-            if self.is_applied_all_the_same(entry, &failure).await? {
+            if self.is_applied_all_the_same(ready, &failure).await? {
                 return Ok(was_lost);
             }
             let passing = match failure {
-                Failure::Lasting(error) => return Err(self.complete(error, entry).await),
+                Failure::Lasting(error) => return Err(tell(self.complete(error, ready).await)),
                 Failure::Passing(error) => error,
                 Failure::Lost(detail) => lost(&name, &detail, "it is not applied, says the ledger"),
             };
             if attempt == ATTEMPTS || losses == LOSSES {
-                return Err(passing);
+                return Err(tell(passing));
             }
             tracing::warn!(
                 step = "migrate",
@@ -105,24 +104,24 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
     }
 
     /// One try.
-    async fn run(&mut self, entry: &Entry) -> Result<(), Failure> {
-        self.adapter.prepare(&entry.script);
-        let runner = Runner::new(std::slice::from_ref(&entry.migration))
-            .set_target(Target::Version(entry.version()))
+    async fn run(&mut self, ready: &Ready<'_>) -> Result<(), Failure> {
+        self.adapter.prepare(ready.entry.version(), &ready.script);
+        let runner = Runner::new(std::slice::from_ref(&ready.entry.migration))
+            .set_target(Target::Version(ready.entry.version()))
             .set_abort_missing(false);
         match runner.run_async(&mut self.adapter).await {
             Ok(report) if report.applied_migrations().is_empty() => Err(Failure::Lasting(Error::Runner {
-                migration: entry.to_string(),
+                migration: ready.entry.to_string(),
                 detail: "it was passed over".into(),
             })),
             Ok(_) => Ok(()),
-            Err(error) => Err(read(&error, entry)),
+            Err(error) => Err(read(&error, ready)),
         }
     }
 
     /// Asks the ledger, over a new session if the old one is lost.
-    async fn is_applied_all_the_same(&mut self, entry: &Entry, failure: &Failure) -> Result<bool, Error> {
-        let name = entry.to_string();
+    async fn is_applied_all_the_same(&mut self, ready: &Ready<'_>, failure: &Failure) -> Result<bool, Error> {
+        let name = ready.entry.to_string();
         if let Failure::Lost(detail) = failure {
             tracing::warn!(
                 step = "migrate",
@@ -143,7 +142,7 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
         let ledgers = ledger::read(self.adapter.connection()).await;
         let ledgers =
             ledgers.map_err(|error| Error::of_ledger("reading the ledgers after a failure", &error))?;
-        let is_applied = ledgers.applied(entry.version()).is_some();
+        let is_applied = ledgers.applied(ready.entry.version()).is_some();
         if is_applied {
             tracing::warn!(
                 step = "migrate",
@@ -155,12 +154,12 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
     }
 
     /// Says of a migration without a transaction what it has left behind.
-    async fn complete(&mut self, error: Error, entry: &Entry) -> Error {
+    async fn complete(&mut self, error: Error, ready: &Ready<'_>) -> Error {
         let (migration, told) = match error {
-            Error::Failed { migration, told } if !entry.script.in_transaction => (migration, told),
+            Error::Failed { migration, told } if !ready.script.in_transaction => (migration, told),
             other => return other,
         };
-        let statements = entry.script.statements.iter();
+        let statements = ready.script.statements.iter();
         let buildings: Vec<_> = statements.filter_map(|s| concurrent::building(&s.sql)).collect();
         let invalid = concurrent::invalid(self.adapter.connection(), &buildings).await.unwrap_or_default();
         let left = match invalid.as_slice() {
@@ -171,19 +170,41 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
     }
 }
 
+/// Logs what the server said in fields of their own, for programs that look for them.
+fn tell(error: Error) -> Error {
+    if let Error::Failed { migration, told }
+    | Error::HalfDone { migration, told, .. }
+    | Error::HeldUp { migration, told } = &error
+    {
+        tracing::error!(
+            step = "migrate",
+            migration,
+            file = told.file,
+            line = told.line,
+            statement = told.statement,
+            sqlstate = told.sqlstate,
+            detail = told.detail,
+            hint = told.hint,
+            "{}",
+            told.message
+        );
+    }
+    error
+}
+
 fn lost(migration: &str, detail: &str, fate: &str) -> Error {
     Error::ConnectionLost { action: format!("migration {migration}"), detail: format!("{detail}; {fate}") }
 }
 
-fn read(error: &refinery::Error, entry: &Entry) -> Failure {
+fn read(error: &refinery::Error, ready: &Ready<'_>) -> Failure {
     use refinery::error::Kind;
-    let migration = entry.to_string();
-    let file = &entry.script.file;
+    let migration = ready.entry.to_string();
+    let file = &ready.entry.file.path;
     let Kind::Connection(_, source) = error.kind() else {
         return Failure::Lasting(Error::Runner { migration, detail: error.to_string() });
     };
     let (statement, error) = match source.downcast_ref::<adapter::Error>() {
-        Some(adapter::Error::Statement { index, source }) => (entry.script.statements.get(*index), source),
+        Some(adapter::Error::Statement { index, source }) => (ready.script.statements.get(*index), source),
         Some(adapter::Error::Around(source)) => (None, source),
         // The ledger is asked next, and tells.
         Some(adapter::Error::Overtaken) => {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use refinery::Migration;
 
-use super::source::{self, Fault, Script};
+use super::source::{self, Fault, File};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -18,7 +18,7 @@ mod embedded {
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Where it comes from, and its text.
-    pub script: Script,
+    pub file: File,
     /// What refinery makes of it: the name in its ledger, and the checksum.
     pub migration: Migration,
 }
@@ -35,7 +35,7 @@ impl Catalogue {
     pub fn open(folder: Option<&Path>) -> Result<Self, source::Error> {
         let mut entries = match folder {
             Some(folder) => of_folder(folder)?,
-            None => embedded()?,
+            None => embedded(),
         };
         entries.sort_by_key(Entry::version);
         Ok(Self(entries))
@@ -62,7 +62,7 @@ impl Catalogue {
 impl Entry {
     /// Its version.
     pub fn version(&self) -> i64 {
-        self.script.version
+        self.file.version
     }
 }
 
@@ -73,25 +73,24 @@ impl std::fmt::Display for Entry {
     }
 }
 
-fn embedded() -> Result<Vec<Entry>, source::Error> {
+fn embedded() -> Vec<Entry> {
     let migrations = embedded::migrations::runner().get_migrations().clone();
     let entry = |migration: Migration| {
         let text = migration.sql().unwrap_or_default();
-        let file = format!("{migration}.sql");
-        let script = source::embedded(&file, migration.version(), migration.name(), text)?;
-        Ok(Entry { script, migration })
+        let name = format!("{migration}.sql");
+        Entry { file: File::embedded(&name, migration.version(), migration.name(), text), migration }
     };
     migrations.into_iter().map(entry).collect()
 }
 
 fn of_folder(folder: &Path) -> Result<Vec<Entry>, source::Error> {
-    let entry = |script: Script| {
-        let name = format!("V{}__{}", script.version, recorded_name(&script.name));
-        match Migration::unapplied(&name, &script.text) {
-            Ok(migration) => Ok(Entry { script, migration }),
+    let entry = |file: File| {
+        let name = format!("V{}__{}", file.version, recorded_name(&file.name));
+        match Migration::unapplied(&name, &file.text()) {
+            Ok(migration) => Ok(Entry { file, migration }),
             Err(error) => {
                 let fault = Fault::Unrecordable(error.to_string());
-                Err(source::Error::Invalid { file: script.file, line: None, fault })
+                Err(source::Error::Invalid { file: file.path, line: None, fault })
             }
         }
     };

@@ -31,13 +31,22 @@ use adapter::{Adapter, Limits};
 use attempts::Attempts;
 use catalogue::Entry;
 use ledger::Ledgers;
-use source::{Word, Words};
+use source::{Script, Word, Words};
 use standing::{State, assess};
 
 /// How often reconciling is tried while the application creates its ledger at the same time.
 const RECONCILING_TRIES: u32 = 6;
 /// The longest pause between two of these.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A migration that can be run.
+#[derive(Debug)]
+pub struct Ready<'a> {
+    /// Which.
+    pub entry: &'a Entry,
+    /// What it consists of.
+    pub script: Script,
+}
 
 /// What migrating came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +74,28 @@ pub async fn run(
     let mut attempts = Attempts::new(Adapter::new(session, limits), reopen);
     let mut schema_version = ledgers.schema_version();
     let mut applied = 0;
-    for entry in todo {
-        applied += usize::from(attempts.apply(entry).await?);
-        schema_version = schema_version.max(entry.version());
+    for ready in &todo {
+        applied += usize::from(attempts.apply(ready).await?);
+        schema_version = schema_version.max(ready.entry.version());
     }
     attempts.close().await;
     Ok(Summary { applied, schema_version })
 }
 
-/// Whether there is nothing to do: every migration is applied, and both ledgers agree.
-/// Changes nothing. Returns what a run would come to.
+/// What a run would come to, if there is nothing to do: every migration is applied, and both
+/// ledgers agree.
 ///
 /// # Errors
-/// Those of the driver.
-pub async fn up_to_date(
-    connection: &mut PgConnection,
-    catalogue: &Catalogue,
-) -> Result<Option<Summary>, sqlx::Error> {
-    let ledgers = ledger::read(connection).await?;
-    let is_up_to_date = !ledgers.goose.is_empty() && assess(catalogue, &ledgers).is_up_to_date();
+/// What is to be applied can't be, whatever happens in the meantime.
+pub fn nothing_to_do(catalogue: &Catalogue, ledgers: &Ledgers) -> Result<Option<Summary>, Error> {
+    not_applied(catalogue, ledgers).into_iter().try_for_each(|entry| ready(entry).map(drop))?;
+    let is_up_to_date = !ledgers.goose.is_empty() && assess(catalogue, ledgers).is_up_to_date();
     Ok(is_up_to_date.then(|| Summary { applied: 0, schema_version: ledgers.schema_version() }))
+}
+
+fn not_applied<'a>(catalogue: &'a Catalogue, ledgers: &Ledgers) -> Vec<&'a Entry> {
+    let is_applied = |entry: &&Entry| ledgers.applied(entry.version()).is_some();
+    catalogue.entries().iter().filter(|entry| !is_applied(entry)).collect()
 }
 
 /// What a run would run, in order.
@@ -95,7 +106,7 @@ pub fn to_run<'a>(
     catalogue: &'a Catalogue,
     ledgers: &Ledgers,
     settings: &MigrationSettings,
-) -> Result<Vec<&'a Entry>, Error> {
+) -> Result<Vec<Ready<'a>>, Error> {
     let standings = assess(catalogue, ledgers);
     let versions = |state| -> Vec<String> {
         standings
@@ -110,23 +121,21 @@ pub fn to_run<'a>(
     if !divergent.is_empty() && !settings.accept_divergent {
         return Err(Error::Divergent(divergent));
     }
-    let is_todo = |entry: &&Entry| ledgers.applied(entry.version()).is_none();
-    let todo: Vec<&Entry> = catalogue.entries().iter().filter(is_todo).collect();
+    let todo = not_applied(catalogue, ledgers);
     let highest = ledgers.schema_version();
     let missing: Vec<i64> =
         todo.iter().map(|entry| entry.version()).filter(|version| *version < highest).collect();
     if !missing.is_empty() && !settings.allow_missing {
         return Err(Error::Gap { missing, highest });
     }
-    todo.iter().try_for_each(|entry| check(entry))?;
-    Ok(todo)
+    todo.into_iter().map(ready).collect()
 }
 
-/// Whether a migration can be run as it is promised.
-fn check(entry: &Entry) -> Result<(), Error> {
-    let script = &entry.script;
+/// Understands a migration, and sees whether it can be run as it is promised.
+fn ready(entry: &Entry) -> Result<Ready<'_>, Error> {
+    let script = entry.file.script()?;
     for statement in &script.statements {
-        let (file, line) = (script.file.clone(), statement.line);
+        let (file, line) = (entry.file.path.clone(), statement.line);
         if script.in_transaction && ends_transaction(&statement.sql) {
             let word = Words::of(&statement.sql).find_map(|word| word.name()).unwrap_or_default();
             return Err(Error::OwnTransaction { file, line, word: word.to_uppercase() });
@@ -135,7 +144,7 @@ fn check(entry: &Entry) -> Result<(), Error> {
             return Err(Error::CopyFromClient { file, line });
         }
     }
-    Ok(())
+    Ok(Ready { entry, script })
 }
 
 /// Whether a statement waits for rows from the client (PostgreSQL documentation, "COPY").

@@ -9,43 +9,43 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file::{File, Style};
 use super::name::{self, Named};
-use super::statement::line_feeds;
-use super::{Error, Fault, NameFault, Script};
+use super::{Error, NameFault};
 
-/// Reads all migrations of a folder; ascending by version.
+/// The migrations of a folder; ascending by version. What their texts say is not looked at.
 ///
 /// # Errors
-/// The folder or a file can't be read, there is nothing in it, or a file is no valid
-/// migration.
-pub fn folder(path: &Path) -> Result<Vec<Script>, Error> {
+/// The folder or a file can't be read, there is nothing in it, or a file is not named like
+/// a migration.
+pub fn folder(path: &Path) -> Result<Vec<File>, Error> {
     let entries = list(path)?;
     let goose = entries.iter().find(|entry| entry.is_sql() && name::goose(&entry.name).is_ok());
     let refinery = entries.iter().find(|entry| entry.is_sql() && name::refinery(&entry.name).is_ok());
-    let mut scripts = match (goose, refinery) {
+    let mut files = match (goose, refinery) {
         (Some(goose), Some(refinery)) => {
             return Err(Error::Mixed { goose: goose.shown(), refinery: refinery.shown() });
         }
         (None, Some(_)) => Style::Refinery.read_all(&nested(entries)?)?,
         _ => Style::Goose.read_all(&entries)?,
     };
-    if scripts.is_empty() {
+    if files.is_empty() {
         return Err(Error::Empty { folder: path.display().to_string() });
     }
     // Stable: of two files with the same version the first by name stays the first.
-    scripts.sort_by_key(|script| script.version);
-    match scripts.windows(2).find_map(same_version) {
+    files.sort_by_key(|file| file.version);
+    match files.windows(2).find_map(same_version) {
         Some(duplicate) => Err(duplicate),
-        None => Ok(scripts),
+        None => Ok(files),
     }
 }
 
-fn same_version(neighbours: &[Script]) -> Option<Error> {
+fn same_version(neighbours: &[File]) -> Option<Error> {
     let [first, second] = neighbours else { return None };
     (first.version == second.version).then(|| Error::Duplicate {
         version: first.version,
-        first: first.file.clone(),
-        second: second.file.clone(),
+        first: first.path.clone(),
+        second: second.path.clone(),
     })
 }
 
@@ -96,25 +96,18 @@ fn nested(entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
     Ok(all)
 }
 
-/// How the files of a folder are named.
-#[derive(Clone, Copy)]
-enum Style {
-    Goose,
-    Refinery,
-}
-
 impl Style {
-    fn read_all(self, entries: &[Entry]) -> Result<Vec<Script>, Error> {
-        let mut scripts = Vec::new();
+    fn read_all(self, entries: &[Entry]) -> Result<Vec<File>, Error> {
+        let mut files = Vec::new();
         for entry in entries {
             if let Some(language) = self.language(&entry.name) {
                 return Err(Error::Coded { file: entry.shown(), language });
             }
             if entry.is_sql() {
-                scripts.push(self.read(entry)?);
+                files.push(self.read(entry)?);
             }
         }
-        Ok(scripts)
+        Ok(files)
     }
 
     /// The language of a migration that is a program. Those in Go are looked for everywhere:
@@ -128,19 +121,16 @@ impl Style {
         }
     }
 
-    fn read(self, entry: &Entry) -> Result<Script, Error> {
-        let file = entry.shown();
-        let refuse = |fault| Error::Name { file: file.clone(), fault };
+    fn read(self, entry: &Entry) -> Result<File, Error> {
+        let path = entry.shown();
+        let refuse = |fault| Error::Name { file: path.clone(), fault };
         let Named { version, name } = match self {
             Self::Goose => name::goose(&entry.name),
             Self::Refinery => name::refinery(&entry.name),
         }
         .map_err(refuse)?;
         let content = content(&entry.path)?.ok_or_else(|| refuse(NameFault::NotAFile))?;
-        match self {
-            Self::Goose => super::goose(&file, version, &name, &content),
-            Self::Refinery => super::embedded(&file, version, &name, &text(&file, content)?),
-        }
+        Ok(File { version, name, path, content, style: self })
     }
 }
 
@@ -148,14 +138,6 @@ impl Style {
 fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let read = || Ok(if fs::metadata(path)?.is_file() { Some(fs::read(path)?) } else { None });
     read().map_err(|cause| unreadable(path, cause))
-}
-
-fn text(file: &str, content: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(content).map_err(|error| {
-        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = 1 + line_feeds(&String::from_utf8_lossy(valid));
-        Error::Invalid { file: file.to_owned(), line: Some(line), fault: Fault::NotUtf8 }
-    })
 }
 
 fn unreadable(path: &Path, cause: io::Error) -> Error {

@@ -17,20 +17,13 @@ const LONGEST_LINE: usize = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// goose would refuse it; see above for what is refused besides.
-pub fn parse(file: &str, version: i64, name: &str, content: &[u8]) -> Result<Script, Error> {
+pub fn parse(file: &str, content: &[u8]) -> Result<Script, Error> {
     let reading = Reading::of(content).map_err(|Refusal { line, fault }| Error::Invalid {
         file: file.to_owned(),
         line,
         fault,
     })?;
-    Ok(Script {
-        version,
-        name: name.to_owned(),
-        file: file.to_owned(),
-        statements: reading.statements,
-        in_transaction: !reading.no_transaction,
-        text: String::from_utf8_lossy(content).into_owned(),
-    })
+    Ok(Script { statements: reading.statements, in_transaction: !reading.no_transaction })
 }
 
 /// What is refused, and in which line.

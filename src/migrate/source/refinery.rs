@@ -13,13 +13,11 @@ use super::{Error, Fault, Script, Statement, annotation};
 ///
 /// # Errors
 /// Something in it could never run, or would run otherwise than meant.
-pub fn parse(file_name: &str, version: i64, name: &str, text: &str) -> Result<Script, Error> {
-    let refuse = |(line, fault)| Error::Invalid { file: file_name.to_owned(), line: Some(line), fault };
+pub fn parse(file: &str, text: &str) -> Result<Script, Error> {
+    let refuse = |(line, fault)| Error::Invalid { file: file.to_owned(), line: Some(line), fault };
     check(text).map_err(refuse)?;
-    let in_transaction = !is_marked(text);
     let statements = single(text).map_err(refuse)?;
-    let (name, file, text) = (name.to_owned(), file_name.to_owned(), text.to_owned());
-    Ok(Script { version, name, file, statements, in_transaction, text })
+    Ok(Script { statements, in_transaction: !is_marked(text) })
 }
 
 fn check(text: &str) -> Result<(), (usize, Fault)> {

@@ -19,13 +19,14 @@ impl Folder {
 
     /// The refusal, with the folder's name as `/m`.
     fn refusal(&self) -> String {
-        let error = folder(&self.0).unwrap_err();
+        let understood = |files: Vec<File>| files.iter().try_for_each(|file| file.script().map(|_| ()));
+        let error = folder(&self.0).and_then(understood).unwrap_err();
         assert!(!error.is_environment(), "{error}");
         error.to_string().replace(&self.0.display().to_string(), "/m")
     }
 
     fn versions(&self) -> Vec<i64> {
-        folder(&self.0).unwrap().iter().map(|script| script.version).collect()
+        folder(&self.0).unwrap().iter().map(|file| file.version).collect()
     }
 }
 
@@ -39,12 +40,12 @@ const GOOSE: &str = "-- +goose Up\nSELECT 1;\n";
 const PLAIN: &str = "SELECT 1;\n";
 
 #[test]
-fn scripts_know_their_path_and_name() {
+fn files_know_their_path_and_name() {
     let files = Folder::with(&[("00002_b.sql", GOOSE), ("00001_a_b.sql", GOOSE)]);
-    let scripts = folder(&files.0).unwrap();
-    let first = scripts.first().unwrap();
+    let found = folder(&files.0).unwrap();
+    let first = found.first().unwrap();
     assert_eq!((first.version, first.name.as_str()), (1, "a_b"));
-    assert_eq!(first.file, files.0.join("00001_a_b.sql").display().to_string());
+    assert_eq!(first.path, files.0.join("00001_a_b.sql").display().to_string());
     assert_eq!(files.versions(), [1, 2]);
 }
 
@@ -60,8 +61,8 @@ fn names_of_refinery_are_taken_with_sub_folders() {
         ("V5__upper.SQL", "no migration"),
     ]);
     assert_eq!(files.versions(), [3, 4, 9, 10]);
-    let scripts = folder(&files.0).unwrap();
-    let in_transaction: Vec<bool> = scripts.iter().map(|script| script.in_transaction).collect();
+    let found = folder(&files.0).unwrap();
+    let in_transaction: Vec<bool> = found.iter().map(|file| file.script().unwrap().in_transaction).collect();
     assert_eq!(in_transaction, [true, true, false, true]);
 }
 

@@ -3,19 +3,7 @@
 use super::*;
 
 fn read(content: &str) -> Result<Script, Error> {
-    parse("/m/00007_name.sql", 7, "name", content.as_bytes())
-}
-
-#[test]
-fn a_script_says_where_it_comes_from() {
-    let text = "-- +goose Up\r\nSELECT 1;\r\n-- +goose Down\n";
-    let script = read(text).unwrap();
-    assert_eq!(
-        (script.version, script.name.as_str(), script.file.as_str()),
-        (7, "name", "/m/00007_name.sql")
-    );
-    assert_eq!(script.text, text);
-    assert!(script.in_transaction);
+    parse("/m/00007_name.sql", content.as_bytes())
 }
 
 #[test]
