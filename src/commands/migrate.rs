@@ -129,11 +129,11 @@ fn ready_as_sql(ready: &Ready<'_>) -> String {
     } else {
         "statement by statement without a transaction, then its rows in both ledgers"
     };
-    let mut sql = format!("\n-- {} ({}): {manner}\n", ready.entry, ready.entry.file.path);
-    for statement in &ready.script.statements {
+    let heading = format!("\n-- {} ({}): {manner}\n", ready.entry, ready.entry.file.path);
+    let text = |statement: &migrate::source::Statement| {
         let text = statement.sql.trim();
         let end = if text.ends_with(';') { "" } else { "\n;" };
-        sql.push_str(&format!("{text}{end}\n"));
-    }
-    sql
+        format!("{text}{end}\n")
+    };
+    ready.script.statements.iter().map(text).fold(heading, |sql, text| sql + &text)
 }

@@ -79,9 +79,9 @@ impl Adapter {
         &mut self.connection
     }
 
-    /// Says goodbye to the server. What it answers no longer matters.
-    pub async fn close(self) {
-        let _ = self.connection.close().await;
+    /// Gives the connection back.
+    pub fn into_connection(self) -> PgConnection {
+        self.connection
     }
 
     /// All statements and the rows in the ledgers, or nothing.

@@ -59,9 +59,9 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
         Self { adapter, reopen }
     }
 
-    /// Ends the session.
-    pub async fn close(self) {
-        self.adapter.close().await;
+    /// The session, for what is left to do.
+    pub fn into_session(self) -> PgConnection {
+        self.adapter.into_connection()
     }
 
     /// Applies a migration. Whether it was us: another session may have come before.
@@ -215,7 +215,7 @@ fn read(error: &refinery::Error, ready: &Ready<'_>) -> Failure {
         }
         None => return Failure::Lasting(Error::Runner { migration, detail: source.to_string() }),
     };
-    let told = Told::of(error, file, statement);
+    let told = Box::new(Told::of(error, file, statement));
     match sqlstate(error) {
         _ if is_connection_lost(error) => Failure::Lost(told.to_string()),
         Some(code) if is_held_up(&code) => Failure::Passing(Error::HeldUp { migration, told }),

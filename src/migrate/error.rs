@@ -46,7 +46,7 @@ pub enum Error {
         /// Version and name.
         migration: String,
         /// What the server said, and where.
-        told: Told,
+        told: Box<Told>,
     },
     /// A migration that runs without a transaction failed.
     #[error(
@@ -57,7 +57,7 @@ pub enum Error {
         /// Version and name.
         migration: String,
         /// What the server said, and where.
-        told: Told,
+        told: Box<Told>,
         /// Invalid indexes that it left, in words.
         left: String,
     },
@@ -81,7 +81,7 @@ pub enum Error {
         /// Version and name.
         migration: String,
         /// What the server said, and where.
-        told: Told,
+        told: Box<Told>,
     },
     /// A version between applied ones was never applied.
     #[error(

@@ -18,6 +18,7 @@ pub mod standing;
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 pub use catalogue::Catalogue;
@@ -78,7 +79,12 @@ pub async fn run(
         applied += usize::from(attempts.apply(ready).await?);
         schema_version = schema_version.max(ready.entry.version());
     }
-    attempts.close().await;
+    let mut session = attempts.into_session();
+    if applied < todo.len() {
+        // What others have applied is in goose's ledger alone.
+        reconcile(&mut session, catalogue, settings).await?;
+    }
+    let _ = session.close().await;
     Ok(Summary { applied, schema_version })
 }
 

@@ -7,6 +7,7 @@
 
 mod busy;
 mod cli;
+mod commands;
 mod config;
 mod connection;
 mod faults;
@@ -14,6 +15,7 @@ mod fence;
 mod folder;
 mod goose;
 mod lease;
+mod ledgers;
 mod lock;
 mod lost;
 mod migrations;
