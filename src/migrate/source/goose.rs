@@ -113,8 +113,7 @@ impl Reading {
             }
             Annotation::Begin => return refuse(number, Fault::MisplacedBegin),
             Annotation::End if is_open => {
-                let is_empty = self.section == Section::Up && self.pending.is_empty();
-                self.block = if is_empty { Block::EndedEmpty } else { Block::None };
+                self.block = if self.pending.is_empty() { Block::EndedEmpty } else { Block::None };
                 self.finish();
                 return Ok(());
             }

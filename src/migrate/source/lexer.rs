@@ -20,9 +20,7 @@ pub enum Token<'a> {
     LeftParenthesis,
     /// `)`
     RightParenthesis,
-    /// `.`
-    Dot,
-    /// A string, a quoted identifier, a number, part of an operator.
+    /// A string, a quoted identifier, part of a number or of an operator.
     Other,
 }
 
@@ -67,7 +65,6 @@ impl<'a> Lexer<'a> {
             b';' => Token::Semicolon,
             b'(' => Token::LeftParenthesis,
             b')' => Token::RightParenthesis,
-            b'.' => Token::Dot,
             b'\'' => self.quoted(b'\'', Open::String, start)?,
             b'"' => self.quoted(b'"', Open::Identifier, start)?,
             b'$' => self.dollar(start)?,

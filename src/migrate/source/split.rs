@@ -48,8 +48,6 @@ struct Progress {
     parentheses: Vec<usize>,
     /// Offset of a body that is open.
     body: Option<usize>,
-    /// Open CASEs in the body: they have an END too.
-    cases: usize,
 }
 
 /// What the last token was, as far as it matters to the next.
@@ -57,10 +55,9 @@ struct Progress {
 enum Previous {
     #[default]
     Nothing,
-    /// A name must follow, whatever it looks like: `AS` or a dot.
-    BeforeName,
     Begin,
-    /// In a body, a statement may begin here, or the body's END come.
+    /// In a body, a statement may begin here, or the body's END come. The END of a CASE and
+    /// one that is a name come elsewhere, as every statement of a body has its semicolon.
     Boundary,
     Other,
 }
@@ -69,11 +66,10 @@ impl Progress {
     /// Takes a token in. Whether the statement is over with it.
     fn step(&mut self, token: Token<'_>, at: usize) -> bool {
         let is_outside = self.parentheses.is_empty();
-        let next = match token {
+        self.previous = match token {
             Token::Semicolon if is_outside && self.body.is_none() => return true,
             Token::Semicolon if is_outside => Previous::Boundary,
-            Token::Word(word) if self.previous != Previous::BeforeName => self.word(word, at),
-            Token::Dot => Previous::BeforeName,
+            Token::Word(word) => self.word(word, at),
             Token::LeftParenthesis => {
                 self.parentheses.push(at);
                 Previous::Other
@@ -82,9 +78,8 @@ impl Progress {
                 self.parentheses.pop();
                 Previous::Other
             }
-            Token::Word(_) | Token::Semicolon | Token::Other => Previous::Other,
+            Token::Semicolon | Token::Other => Previous::Other,
         };
-        self.previous = next;
         false
     }
 
@@ -93,35 +88,21 @@ impl Progress {
         if self.previous == Previous::Nothing {
             self.creates = is("create");
         }
-        if is("as") {
-            return Previous::BeforeName;
-        }
         if self.body.is_some() {
-            self.word_of_body(word);
-        } else if is("begin") {
-            return Previous::Begin;
-        } else if is("atomic") && self.previous == Previous::Begin && self.may_have_body() {
+            if is("end") && self.previous == Previous::Boundary {
+                self.body = None;
+            }
+            return Previous::Other;
+        }
+        if is("atomic") && self.previous == Previous::Begin && self.may_have_body() {
             self.body = Some(at);
             return Previous::Boundary;
         }
-        Previous::Other
+        if is("begin") { Previous::Begin } else { Previous::Other }
     }
 
     fn may_have_body(&self) -> bool {
         self.creates && self.parentheses.is_empty()
-    }
-
-    /// CASE and END are reserved, so they are names only after `AS` and dots, or, END, where
-    /// no END can be meant.
-    fn word_of_body(&mut self, word: &str) {
-        let is_end = word.eq_ignore_ascii_case("end");
-        if word.eq_ignore_ascii_case("case") {
-            self.cases += 1;
-        } else if is_end && self.cases > 0 {
-            self.cases -= 1;
-        } else if is_end && self.previous == Previous::Boundary {
-            self.body = None;
-        }
     }
 
     fn is_blank(&self) -> bool {

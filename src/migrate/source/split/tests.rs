@@ -19,7 +19,7 @@ const STATEMENTS: &[&str] = &[
     "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;",
     "create or replace procedure p()\nbegin /* here */ atomic\nend;",
     "CREATE FUNCTION f(a int) RETURNS int BEGIN ATOMIC\n SELECT CASE WHEN a = 1 THEN 2 ELSE CASE a WHEN 3 THEN 4 END END;\nEND;",
-    "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; SELECT 2 end; SELECT t.end, t.case FROM t; END;",
+    "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; SELECT 1 AS case; SELECT 2 end; SELECT t.end, t.case FROM t; END;",
     "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT (CASE WHEN true THEN 1 END); END;",
     "CREATE FUNCTION begin() RETURNS int AS 'SELECT 1; ' LANGUAGE sql;",
     "CREATE TABLE begin (atomic int, \"end\" int);",
