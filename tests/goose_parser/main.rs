@@ -17,5 +17,5 @@ use llm_proxy_init::migrate::source::{self, Error, Script};
 
 /// What we make of a file's content.
 fn read(content: &[u8]) -> Result<Script, Error> {
-    source::goose("file.sql", 1, "name", content)
+    source::goose("file.sql", content)
 }

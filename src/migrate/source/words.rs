@@ -54,10 +54,11 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<Word<'a>> {
         let (token, start, end) = self.lexer.next().ok()??;
+        let text = self.text.get(start..end)?;
         Some(match token {
             Token::Word(word) => Word::Plain(word),
-            Token::Dot => Word::Dot,
-            _ if self.text.get(start..end)?.starts_with('"') => {
+            _ if text == "." => Word::Dot,
+            _ if text.starts_with('"') => {
                 let end = self.lexer.rest_of_identifier().ok()?;
                 let quoted = self.text.get(start + 1..end.saturating_sub(1))?;
                 Word::Quoted(quoted.replace("\"\"", "\""))
