@@ -124,6 +124,7 @@ impl From<&migrate::Error> for ExitCode {
             | migrate::Error::HalfDone { .. }
             | migrate::Error::Escaped { .. }
             | migrate::Error::HeldUp { .. }
+            | migrate::Error::LedgerBusy { .. }
             | migrate::Error::Gap { .. }
             | migrate::Error::Divergent { .. } => Self::MigrationFailed,
             migrate::Error::Source(error) if error.is_environment() => Self::Usage,

@@ -7,8 +7,10 @@ use sqlx::postgres::PgConnection;
 
 use crate::database::Database;
 use crate::error::Error;
-use crate::migrate::ledger::{self, Ledgers};
-use crate::migrate::standing::{Standing, assess};
+use crate::migrate::catalogue::Entry;
+use crate::migrate::ledger;
+use crate::migrate::source::Statement;
+use crate::migrate::standing::{Standing, State, assess};
 use crate::migrate::{self, Catalogue, Ready};
 use crate::settings::Settings;
 use crate::table::Table;
@@ -18,7 +20,8 @@ const NO_TOKEN: &str = "status";
 
 /// Where each migration stands, for people or as JSON.
 pub async fn status(settings: &Settings, json: bool) -> Result<String, Error> {
-    let (catalogue, ledgers) = look(settings, None).await?;
+    let catalogue = open(settings, None)?;
+    let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let standings = assess(&catalogue, &ledgers);
     if json {
         let migrations: Vec<Value> = standings.0.iter().map(standing_as_json).collect();
@@ -37,41 +40,81 @@ pub async fn status(settings: &Settings, json: bool) -> Result<String, Error> {
     Ok(format!("{table}\nschema version {}, {verdict}\n", ledgers.schema_version()))
 }
 
-/// The SQL that a run would execute, for people or as JSON.
+/// What a run would execute, for people or as JSON.
 ///
 /// # Errors
 /// Also what would make the run refuse to begin.
 pub async fn plan(settings: &Settings, to: Option<i64>, json: bool) -> Result<String, Error> {
-    let (catalogue, ledgers) = look(settings, to).await?;
+    let catalogue = open(settings, to)?;
+    let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let todo = migrate::to_run(&catalogue, &ledgers, &settings.migrations)?;
-    if json {
-        let migrations: Vec<Value> = todo.iter().map(ready_as_json).collect();
-        return Ok(format!("{}\n", json!({ "migrations": migrations })));
-    }
-    let mut answer = match todo.len() {
+    let ruins = read_only(settings, async |session| {
+        let mut ruins = Vec::new();
+        for ready in &todo {
+            ruins.push(ready.ruins(session).await?);
+        }
+        Ok(ruins)
+    });
+    let ruins = ruins.await?;
+    let standings = assess(&catalogue, &ledgers);
+    let ledger_changes = [
+        ("adopt", standings.to_adopt()),
+        ("forget", standings.to_forget()),
+        ("accept", standings.entries(State::Divergent)),
+    ];
+    let steps: Vec<(&Ready<'_>, &Vec<String>)> = todo.iter().zip(&ruins).collect();
+    Ok(if json { plan_as_json(&ledger_changes, &steps) } else { plan_as_sql(&ledger_changes, &steps) })
+}
+
+/// What is done to refinery's ledger, and with which migrations.
+type LedgerChange<'a> = (&'static str, Vec<&'a Entry>);
+/// A migration, and the indexes that are dropped before it.
+type Step<'a> = (&'a Ready<'a>, &'a Vec<String>);
+
+fn open(settings: &Settings, to: Option<i64>) -> Result<Catalogue, Error> {
+    let catalogue = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
+    Ok(catalogue.up_to(to.unwrap_or(i64::MAX)))
+}
+
+/// Reads something in a session of its own, which may not write.
+async fn read_only<T>(
+    settings: &Settings,
+    read: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+) -> Result<T, Error> {
+    let database = Database::new(settings.database.clone(), settings.lock.clone(), NO_TOKEN);
+    let mut session = database.connect().await?;
+    let answer = async {
+        let mut transaction = session.begin_with("BEGIN READ ONLY").await?;
+        read(&mut transaction).await
+    };
+    let answer = answer.await;
+    let _ = session.close().await;
+    Ok(answer.map_err(|error| migrate::Error::of_ledger("reading the database", &error))?)
+}
+
+fn plan_as_json(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> String {
+    let ledger: serde_json::Map<String, Value> = ledger_changes
+        .iter()
+        .map(|(what, entries)| {
+            ((*what).to_owned(), entries.iter().map(|entry| entry.version()).collect::<Vec<_>>().into())
+        })
+        .collect();
+    let migrations: Vec<Value> = steps.iter().map(step_as_json).collect();
+    format!("{}\n", json!({ "refinery_ledger": ledger, "migrations": migrations }))
+}
+
+fn plan_as_sql(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> String {
+    let heading = match steps.len() {
         0 => "-- nothing to run\n".to_owned(),
         1 => "-- 1 migration would run\n".to_owned(),
         count => format!("-- {count} migrations would run, in this order\n"),
     };
-    for ready in &todo {
-        answer.push_str(&ready_as_sql(ready));
-    }
-    Ok(answer)
-}
-
-async fn look(settings: &Settings, to: Option<i64>) -> Result<(Catalogue, Ledgers), Error> {
-    let catalogue = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
-    let database = Database::new(settings.database.clone(), settings.lock.clone(), NO_TOKEN);
-    let mut session = database.connect().await?;
-    let ledgers = read_only(&mut session).await;
-    let _ = session.close().await;
-    let ledgers = ledgers.map_err(|error| migrate::Error::of_ledger("reading the ledgers", &error))?;
-    Ok((catalogue.up_to(to.unwrap_or(i64::MAX)), ledgers))
-}
-
-async fn read_only(session: &mut PgConnection) -> Result<Ledgers, sqlx::Error> {
-    let mut transaction = session.begin_with("BEGIN READ ONLY").await?;
-    ledger::read(&mut transaction).await
+    let change = |(what, entries): &LedgerChange<'_>| {
+        let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
+        format!("-- refinery's ledger would {what} {}\n", names.join(", "))
+    };
+    let changes = ledger_changes.iter().filter(|(_, entries)| !entries.is_empty()).map(change);
+    changes.chain(steps.iter().map(step_as_sql)).fold(heading, |answer, part| answer + &part)
 }
 
 fn standing_as_row(standing: &Standing<'_>) -> [String; 5] {
@@ -111,29 +154,33 @@ fn recorded_at(row: &refinery::Migration) -> String {
     at.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok()).unwrap_or_default()
 }
 
-fn ready_as_json(ready: &Ready<'_>) -> Value {
-    let statement =
-        |statement: &migrate::source::Statement| json!({ "line": statement.line, "sql": statement.sql });
+fn step_as_json((ready, ruins): &Step<'_>) -> Value {
+    let statement = |statement: &Statement| json!({ "line": statement.line, "sql": statement.sql });
     json!({
         "version": ready.entry.version(),
         "name": ready.entry.file.name,
         "file": ready.entry.file.path,
         "in_transaction": ready.script.in_transaction,
+        "drops_invalid_indexes": ruins,
         "statements": ready.script.statements.iter().map(statement).collect::<Vec<_>>(),
     })
 }
 
-fn ready_as_sql(ready: &Ready<'_>) -> String {
+fn step_as_sql((ready, ruins): &Step<'_>) -> String {
     let manner = if ready.script.in_transaction {
         "in one transaction with its rows in both ledgers"
     } else {
         "statement by statement without a transaction, then its rows in both ledgers"
     };
     let heading = format!("\n-- {} ({}): {manner}\n", ready.entry, ready.entry.file.path);
-    let text = |statement: &migrate::source::Statement| {
+    let drop = |name: &String| {
+        format!("DROP INDEX CONCURRENTLY IF EXISTS {name}; -- invalid: an earlier try left it\n")
+    };
+    let text = |statement: &Statement| {
         let text = statement.sql.trim();
         let end = if text.ends_with(';') { "" } else { "\n;" };
         format!("{text}{end}\n")
     };
-    ready.script.statements.iter().map(text).fold(heading, |sql, text| sql + &text)
+    let steps = ruins.iter().map(drop).chain(ready.script.statements.iter().map(text));
+    steps.fold(heading, |sql, step| sql + &step)
 }

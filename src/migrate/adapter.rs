@@ -34,6 +34,23 @@ pub struct Limits {
     pub statement: Option<Duration>,
 }
 
+impl Limits {
+    /// Sets them in a session. Zero stands for no limit.
+    ///
+    /// # Errors
+    /// Those of the driver.
+    pub async fn set(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let in_ms = |limit: Duration| format!("{}ms", limit.as_millis());
+        let set = "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)";
+        let set = sqlx::query(set).bind(in_ms(self.lock)).bind(in_ms(self.statement.unwrap_or_default()));
+        set.execute(connection).await.map(|_| ())
+    }
+
+    fn without_lock_timeout(self) -> Self {
+        Self { lock: Duration::ZERO, ..self }
+    }
+}
+
 /// Why a migration did not get through.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -100,8 +117,7 @@ impl Adapter {
 
     /// One statement after the other, each for itself, then the rows in the ledgers.
     async fn run_singly(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
-        let buildings: Vec<_> = statements.iter().filter_map(|s| concurrent::building(&s.sql)).collect();
-        for name in concurrent::invalid(&mut self.connection, &buildings).await? {
+        for name in concurrent::invalid(&mut self.connection, statements).await? {
             tracing::warn!(
                 step = "migrate",
                 index = name,
@@ -112,12 +128,12 @@ impl Adapter {
         for (index, statement) in statements.iter().enumerate() {
             let is_patient = concurrent::is_concurrent(&statement.sql);
             if is_patient {
-                set_limits(&mut self.connection, Limits { lock: Duration::ZERO, ..self.limits }).await?;
+                self.limits.without_lock_timeout().set(&mut self.connection).await?;
             }
             let done = run(&mut self.connection, statement).await;
             done.map_err(|source| Error::Statement { index, source })?;
             if is_patient {
-                set_limits(&mut self.connection, self.limits).await?;
+                self.limits.set(&mut self.connection).await?;
             }
         }
         let mut transaction = self.connection.begin().await?;
@@ -144,17 +160,6 @@ async fn transaction_number(connection: &mut PgConnection) -> Result<i64, sqlx::
     sqlx::query_scalar("SELECT txid_current()").fetch_one(connection).await
 }
 
-/// Zero stands for no limit.
-async fn set_limits(connection: &mut PgConnection, limits: Limits) -> Result<(), sqlx::Error> {
-    let in_ms = |limit: Duration| format!("{}ms", limit.as_millis());
-    sqlx::query("SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)")
-        .bind(in_ms(limits.lock))
-        .bind(in_ms(limits.statement.unwrap_or_default()))
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
 impl AsyncTransaction for Adapter {
     type Error = Error;
 
@@ -168,7 +173,7 @@ impl AsyncTransaction for Adapter {
         if rows.is_empty() {
             return Ok(0);
         }
-        set_limits(&mut self.connection, self.limits).await?;
+        self.limits.set(&mut self.connection).await?;
         let statements = std::mem::take(&mut self.statements);
         if self.in_transaction {
             self.run_whole(&statements, &rows).await?;

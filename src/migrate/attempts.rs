@@ -12,8 +12,8 @@ use refinery::{Runner, Target};
 use sqlx::postgres::PgConnection;
 
 use super::adapter::{self, Adapter};
-use super::error::{Error, Told, is_connection_lost};
-use super::{Ready, concurrent, ledger};
+use super::error::{Error, Told, is_connection_lost, is_held_up};
+use super::{Ready, ledger};
 use crate::database;
 use crate::database::sqlstate;
 use crate::pacing::Backoff;
@@ -26,15 +26,6 @@ const ATTEMPTS: u32 = 6;
 const LOSSES: u32 = 3;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// What other sessions can cause (PostgreSQL documentation, "PostgreSQL Error Codes"):
-/// lock not available, deadlock detected, serialization failure.
-const HELD_UP: [&str; 3] = ["55P03", "40P01", "40001"];
-
-/// Whether the error with that SQLSTATE is other sessions' doing.
-pub fn is_held_up(code: &str) -> bool {
-    HELD_UP.contains(&code)
-}
 
 /// A session, and how to get another.
 pub struct Attempts<R> {
@@ -139,9 +130,12 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             })?;
             self.adapter.replace(session);
         }
-        let ledgers = ledger::read(self.adapter.connection()).await;
-        let ledgers =
-            ledgers.map_err(|error| Error::of_ledger("reading the ledgers after a failure", &error))?;
+        let ledgers = match (ledger::read(self.adapter.connection()).await, failure) {
+            (Ok(ledgers), _) => ledgers,
+            // What failed first tells more.
+            (Err(_), Failure::Lasting(_)) => return Ok(false),
+            (Err(error), _) => return Err(Error::of_ledger("reading the ledgers after a failure", &error)),
+        };
         let is_applied = ledgers.applied(ready.entry.version()).is_some();
         if is_applied {
             tracing::warn!(
@@ -159,9 +153,7 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             Error::Failed { migration, told } if !ready.script.in_transaction => (migration, told),
             other => return other,
         };
-        let statements = ready.script.statements.iter();
-        let buildings: Vec<_> = statements.filter_map(|s| concurrent::building(&s.sql)).collect();
-        let invalid = concurrent::invalid(self.adapter.connection(), &buildings).await.unwrap_or_default();
+        let invalid = ready.ruins(self.adapter.connection()).await.unwrap_or_default();
         let left = match invalid.as_slice() {
             [] => String::new(),
             names => format!(", and the invalid index {}, which the next run drops", names.join(", ")),

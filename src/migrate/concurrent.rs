@@ -8,7 +8,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::source::{Word, Words};
+use super::source::{Statement, Word, Words};
 
 /// What a statement builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The full names of the INVALID indexes among `buildings`. One that another session is
+/// The full names of the INVALID indexes among those that `statements` build. One that another session is
 /// building right now is INVALID too. A name made by the server ends in `_idx`, or so with
 /// a number.
 ///
@@ -64,10 +64,10 @@ fn quote(name: &str) -> String {
 /// Those of the driver.
 pub async fn invalid(
     connection: &mut PgConnection,
-    buildings: &[Building],
+    statements: &[Statement],
 ) -> Result<Vec<String>, sqlx::Error> {
     let mut found = Vec::new();
-    for building in buildings {
+    for building in statements.iter().filter_map(|statement| building(&statement.sql)) {
         let names = sqlx::query(
             "SELECT format('%I.%I', nspname, relname) FROM pg_index \
              JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace \

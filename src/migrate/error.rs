@@ -11,6 +11,10 @@ use crate::wording::one_line;
 /// As much of a statement as a log line repeats, in characters.
 const LONGEST_STATEMENT: usize = 300;
 
+/// What other sessions can cause (PostgreSQL documentation, "PostgreSQL Error Codes"):
+/// lock not available, deadlock detected, serialization failure.
+const HELD_UP: [&str; 3] = ["55P03", "40P01", "40001"];
+
 /// Why the schema was not brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -106,6 +110,17 @@ pub enum Error {
         "{action}: {detail} (SQLSTATE 42501); grant the role the right, for example CREATE on the schema"
     )]
     Denied {
+        /// What was tried.
+        action: &'static str,
+        /// What the server said.
+        detail: String,
+    },
+    /// Other sessions keep a ledger locked.
+    #[error(
+        "{action}: other sessions are in the way: {detail}; find them in pg_stat_activity and pg_locks, \
+         end them or raise MIGRATION_LOCK_TIMEOUT, and start the task again"
+    )]
+    LedgerBusy {
         /// What was tried.
         action: &'static str,
         /// What the server said.
@@ -224,9 +239,18 @@ impl Error {
                     error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
                 Self::Denied { action, detail }
             }
-            _ => Self::Ledger { action, detail: Told::of(error, "the ledgers", None).to_string() },
+            _ => {
+                let detail = Told::of(error, "the ledgers", None).to_string();
+                let is_busy = sqlstate(error).is_some_and(|code| is_held_up(&code));
+                if is_busy { Self::LedgerBusy { action, detail } } else { Self::Ledger { action, detail } }
+            }
         }
     }
+}
+
+/// Whether the error with that SQLSTATE is other sessions' doing.
+pub fn is_held_up(code: &str) -> bool {
+    HELD_UP.contains(&code)
 }
 
 /// Whether the session is gone: by the network, or because the server ended it (SQLSTATE

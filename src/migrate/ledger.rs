@@ -123,13 +123,15 @@ pub async fn reconcile(
     let mut transaction = connection.begin().await.map_err(step("opening a transaction"))?;
     create_missing(&mut transaction).await.map_err(step("creating the ledger tables"))?;
     let ledgers = read(&mut transaction).await.map_err(step("reading the ledgers"))?;
-    let known = catalogue.entries();
-    adopt(&mut transaction, known, &ledgers).await.map_err(step("adopting versions that goose applied"))?;
-    forget(&mut transaction, known, &ledgers)
+    let standings = assess(catalogue, &ledgers);
+    adopt(&mut transaction, &standings.to_adopt())
+        .await
+        .map_err(step("adopting versions that goose applied"))?;
+    forget(&mut transaction, &standings.to_forget())
         .await
         .map_err(step("forgetting versions that goose took back"))?;
     if accept_divergent {
-        let divergent = assess(catalogue, &ledgers).entries(State::Divergent);
+        let divergent = standings.entries(State::Divergent);
         accept(&mut transaction, &divergent).await.map_err(step("recording changed migrations"))?;
     }
     let reconciled = read(&mut transaction).await.map_err(step("reading the ledgers"))?;
@@ -158,11 +160,7 @@ async fn create_missing(connection: &mut PgConnection) -> Result<(), sqlx::Error
     sqlx::query(first).execute(&mut *connection).await.map(drop)
 }
 
-async fn adopt(connection: &mut PgConnection, known: &[Entry], ledgers: &Ledgers) -> Result<(), sqlx::Error> {
-    let is_adopted = |entry: &&Entry| {
-        ledgers.applied(entry.version()).is_some() && ledgers.recorded(entry.version()).is_none()
-    };
-    let adopted: Vec<&Entry> = known.iter().filter(is_adopted).collect();
+async fn adopt(connection: &mut PgConnection, adopted: &[&Entry]) -> Result<(), sqlx::Error> {
     if adopted.is_empty() {
         return Ok(());
     }
@@ -185,13 +183,8 @@ async fn adopt(connection: &mut PgConnection, known: &[Entry], ledgers: &Ledgers
     Ok(())
 }
 
-async fn forget(
-    connection: &mut PgConnection,
-    known: &[Entry],
-    ledgers: &Ledgers,
-) -> Result<(), sqlx::Error> {
-    let is_gone = |version: &i64| ledgers.applied(*version).is_none() && ledgers.recorded(*version).is_some();
-    let versions: Vec<i64> = known.iter().map(Entry::version).filter(is_gone).collect();
+async fn forget(connection: &mut PgConnection, forgotten: &[&Entry]) -> Result<(), sqlx::Error> {
+    let versions: Vec<i64> = forgotten.iter().map(|entry| entry.version()).collect();
     if versions.is_empty() {
         return Ok(());
     }

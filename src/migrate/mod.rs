@@ -49,6 +49,20 @@ pub struct Ready<'a> {
     pub script: Script,
 }
 
+impl Ready<'_> {
+    /// Invalid indexes that an earlier try has left, by their full names; the next one drops
+    /// them first. Only what runs without a transaction can leave any.
+    ///
+    /// # Errors
+    /// Those of the driver.
+    pub async fn ruins(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+        if self.script.in_transaction {
+            return Ok(Vec::new());
+        }
+        concurrent::invalid(connection, &self.script.statements).await
+    }
+}
+
 /// What migrating came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -69,9 +83,11 @@ pub async fn run(
     settings: &MigrationSettings,
     reopen: impl AsyncFn() -> Result<PgConnection, database::Error>,
 ) -> Result<Summary, Error> {
+    let limits = Limits { lock: settings.lock_timeout, statement: settings.statement_timeout };
+    let set = limits.set(&mut session).await;
+    set.map_err(|error| Error::of_ledger("setting time limits", &error))?;
     let ledgers = reconcile(&mut session, catalogue, settings).await?;
     let todo = to_run(catalogue, &ledgers, settings)?;
-    let limits = Limits { lock: settings.lock_timeout, statement: settings.statement_timeout };
     let mut attempts = Attempts::new(Adapter::new(session, limits), reopen);
     let mut schema_version = ledgers.schema_version();
     let mut applied = 0;
@@ -113,17 +129,8 @@ pub fn to_run<'a>(
     ledgers: &Ledgers,
     settings: &MigrationSettings,
 ) -> Result<Vec<Ready<'a>>, Error> {
-    let standings = assess(catalogue, ledgers);
-    let versions = |state| -> Vec<String> {
-        standings
-            .0
-            .iter()
-            .filter(|standing| standing.state == state)
-            .filter_map(|standing| standing.entry)
-            .map(ToString::to_string)
-            .collect()
-    };
-    let divergent = versions(State::Divergent);
+    let divergent = assess(catalogue, ledgers).entries(State::Divergent);
+    let divergent: Vec<String> = divergent.into_iter().map(ToString::to_string).collect();
     if !divergent.is_empty() && !settings.accept_divergent {
         return Err(Error::Divergent(divergent));
     }
@@ -202,7 +209,7 @@ async fn reconcile(
 /// (PostgreSQL documentation, "PostgreSQL Error Codes").
 fn is_concurrent_change(code: &str) -> bool {
     const DUPLICATE: [&str; 3] = ["42P07", "42710", "23505"];
-    DUPLICATE.contains(&code) || attempts::is_held_up(code)
+    DUPLICATE.contains(&code) || error::is_held_up(code)
 }
 
 #[cfg(test)]

@@ -82,11 +82,21 @@ pub fn assess<'a>(catalogue: &'a Catalogue, ledgers: &'a Ledgers) -> Standings<'
 impl<'a> Standings<'a> {
     /// The migrations in that state, ascending.
     pub fn entries(&self, state: State) -> Vec<&'a Entry> {
-        self.0
-            .iter()
-            .filter(|standing| standing.state == state)
-            .filter_map(|standing| standing.entry)
-            .collect()
+        self.known_where(|standing| standing.state == state)
+    }
+
+    /// Applied, and not in refinery's ledger: to be adopted there.
+    pub fn to_adopt(&self) -> Vec<&'a Entry> {
+        self.known_where(|standing| standing.goose.is_some() && standing.refinery.is_none())
+    }
+
+    /// In refinery's ledger, and taken back by goose: to be forgotten there.
+    pub fn to_forget(&self) -> Vec<&'a Entry> {
+        self.known_where(|standing| standing.goose.is_none() && standing.refinery.is_some())
+    }
+
+    fn known_where(&self, holds: impl Fn(&Standing<'_>) -> bool) -> Vec<&'a Entry> {
+        self.0.iter().filter(|standing| holds(standing)).filter_map(|standing| standing.entry).collect()
     }
 
     /// Whether a run would change nothing: every known migration is applied with its

@@ -77,6 +77,11 @@ async fn status_tells_each_state_and_both_ledgers() -> Result<()> {
     assert_eq!((&third["name"], &third["refinery"]), (&"add_cache_hit_count".into(), &Value::Null));
     assert!(third["goose"]["applied_at"].as_str().is_some_and(|at| at.starts_with("20")), "{third}");
     assert_eq!(status["migrations"][1]["refinery"]["checksum"], "42");
+    let plan =
+        migrate(world.init().env("ALLOW_MISSING", "1").env("ACCEPT_DIVERGENT", "1"), &["plan", "--json"]);
+    let plan = answer(&plan.run().await?);
+    let ledger = serde_json::json!({ "adopt": [3], "forget": [4, 6], "accept": [2] });
+    assert_eq!(plan["refinery_ledger"], ledger);
     let for_people = migrate(world.init(), &["status"]).run().await?;
     assert_code(&for_people, 0);
     let lines = &for_people.stdout;

@@ -142,3 +142,12 @@ async fn what_the_application_applies_meanwhile_is_not_applied_twice() -> Result
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_ledger_that_stays_locked_is_given_up() -> Result<()> {
+    let (world, mut database) = world_at_goose_version(4).await?;
+    execute(&mut database, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let run = world.init().env("MIGRATION_LOCK_TIMEOUT", "10ms").env("ALWAYS_LOCK", "true").run().await?;
+    assert_fails(&run, 1, &["creating the ledger tables", "55P03", "MIGRATION_LOCK_TIMEOUT"]);
+    Ok(())
+}

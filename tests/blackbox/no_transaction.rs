@@ -48,6 +48,8 @@ async fn a_half_done_migration_is_run_again_without_its_ruin() -> Result<()> {
         assert_eq!(goose_ledger(&mut database).await?.last(), Some(&(1, true)));
         assert_eq!(indexes(&mut database).await?, [(index.to_owned(), false)]);
         execute(&mut database, "SELECT FROM early; TRUNCATE t").await?;
+        let plan = over(&world, &folder).arg("migrate").arg("plan").run().await?;
+        assert!(plan.output().contains("DROP INDEX CONCURRENTLY IF EXISTS public."), "{}", plan.output());
         let again = over(&world, &folder).run().await?;
         assert_code(&again, 0);
         assert!(again.output().contains("dropping the invalid index"), "{}", again.output());
