@@ -93,8 +93,10 @@ impl fmt::Debug for DatabaseTarget {
     }
 }
 
-/// Reads a `postgres://` URL.
-pub fn from_url(text: &str) -> Result<DatabaseTarget, String> {
+/// Reads a `postgres://` URL. `root_certificate` is `PGSSLROOTCERT`'s: where the URL names
+/// none, what verifies takes it. Unlike one in the URL it makes `require` no stricter,
+/// for the image sets it for everyone.
+pub fn from_url(text: &str, root_certificate: Option<String>) -> Result<DatabaseTarget, String> {
     let mut url = Url::parse(text).map_err(|error| {
         format!("must be a postgres:// URL ({error}); percent-encode / ? # @ : in user and password")
     })?;
@@ -104,9 +106,12 @@ pub fn from_url(text: &str) -> Result<DatabaseTarget, String> {
     if url.path().contains('@') || url.query().is_some_and(|q| q.contains('@')) || url.fragment().is_some() {
         return Err("percent-encode / ? # @ : in user and password".into());
     }
-    let parameters = Parameters::take(&mut url)?;
+    let mut parameters = Parameters::take(&mut url)?;
     let options = PgConnectOptions::from_str(url.as_str())
         .map_err(|_| "must be a postgres:// URL with valid parameters".to_owned())?;
+    let verifies = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    let in_url = parameters.root_certificate.take();
+    parameters.root_certificate = in_url.or_else(|| root_certificate.filter(|_| verifies));
     Ok(parameters.complete(options))
 }
 
@@ -165,11 +170,15 @@ impl Parameters {
 
     fn complete(self, mut options: PgConnectOptions) -> DatabaseTarget {
         let root_certificate = self.root_certificate.filter(|path| path != "system");
-        if let Some(path) = &root_certificate {
-            options = options.ssl_root_cert(path);
-            if matches!(self.mode, Some(PgSslMode::Require)) {
-                options = options.ssl_mode(PgSslMode::VerifyCa);
+        match &root_certificate {
+            Some(path) => {
+                options = options.ssl_root_cert(path);
+                if matches!(self.mode, Some(PgSslMode::Require)) {
+                    options = options.ssl_mode(PgSslMode::VerifyCa);
+                }
             }
+            // None beside the public ones, though the driver reads PGSSLROOTCERT too.
+            None => options = options.ssl_root_cert_from_pem(Vec::new()),
         }
         DatabaseTarget { options, root_certificate, ignored: self.ignored }
     }

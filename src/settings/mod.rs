@@ -285,7 +285,9 @@ fn read_target(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseTarget> {
         }
     }
     if reader.is_given(&table::DATABASE_URL) {
-        return reader.required(&table::DATABASE_URL, database_url::from_url);
+        let root_certificate = reader.env("PGSSLROOTCERT");
+        return reader
+            .required(&table::DATABASE_URL, |url| database_url::from_url(url, root_certificate.clone()));
     }
     let from_env = database_url::from_libpq_env(&|name| reader.env(name));
     if from_env.is_none() {

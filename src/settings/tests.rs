@@ -172,7 +172,7 @@ fn durations_take_the_units_of_the_contract() {
 
 #[test]
 fn a_url_is_read_as_libpq_reads_it() {
-    let target = |url| database_url::from_url(url).unwrap();
+    let target = |url| database_url::from_url(url, Some("/env.pem".into())).unwrap();
     let plain = target("postgresql://proxy:p%40ss@db:6432/llm?connect_timeout=3&sslpassword=x");
     assert_eq!(plain.to_string(), "db:6432/llm as proxy");
     assert_eq!(plain.ignored, ["connect_timeout", "sslpassword"]);
@@ -186,9 +186,14 @@ fn a_url_is_read_as_libpq_reads_it() {
     assert_eq!(verified.root_certificate.as_deref(), Some("/ca.pem"));
     let public = target("postgres://u@db/llm?sslmode=verify-full&sslrootcert=system");
     assert_eq!(public.root_certificate, None);
+    let of_environment = target("postgres://u@db/llm?sslmode=verify-full");
+    assert_eq!(of_environment.root_certificate.as_deref(), Some("/env.pem"));
+    let unverified = target("postgres://u@db/llm?sslmode=require");
+    assert!(matches!(unverified.options.get_ssl_mode(), sqlx::postgres::PgSslMode::Require));
+    assert_eq!(unverified.root_certificate, None);
     let socket = target("postgres:///llm?user=u&host=/run/postgresql");
     assert_eq!(socket.to_string(), "/run/postgresql/llm as u");
     for wrong in ["postgres://u@db/llm?sslmode=allow", "postgres://u@db/llm?port=0"] {
-        assert!(database_url::from_url(wrong).is_err(), "{wrong}");
+        assert!(database_url::from_url(wrong, None).is_err(), "{wrong}");
     }
 }

@@ -76,6 +76,31 @@ async fn a_root_certificate_that_is_missing_is_named() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_environment_may_name_the_root_certificate() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let certificates = &Testbed::shared().postgres.certificates;
+    let (ca, stranger) = (certificates.authority.display(), certificates.stranger.display());
+    let missing = "/no/such/ca.pem".to_owned();
+    for (query, in_environment, code) in [
+        ("?sslmode=verify-full".to_owned(), ca.to_string(), 0),
+        ("?sslmode=verify-full".to_owned(), stranger.to_string(), 69),
+        ("?sslmode=verify-full".to_owned(), missing.clone(), 64),
+        (format!("?sslmode=verify-full&sslrootcert={ca}"), missing.clone(), 0),
+        (format!("?sslmode=verify-full&sslrootcert={stranger}"), ca.to_string(), 69),
+        ("?sslmode=require".to_owned(), stranger.to_string(), 0),
+        ("?sslmode=require".to_owned(), missing, 0),
+    ] {
+        let world = world().await?;
+        let init = world.init().env("DATABASE_URL", world.database_url(&query));
+        let run = init.env("PGSSLROOTCERT", &in_environment).run().await?;
+        assert_eq!(run.code(), Some(code), "{query} and {in_environment}: {}", run.output());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_not_tried_again() -> Result<()> {
     let world = world().await?;
     let wrong = world.database_url("").replace(&world.password, "wrong");
