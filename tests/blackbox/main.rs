@@ -26,16 +26,22 @@ mod secrets;
 mod sequence;
 mod signals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use testbed::{Finished, Result, Testbed, World};
 
-/// The program under test.
+/// The program under test: this build's, or the one that `PROGRAM_UNDER_TEST` names, such as
+/// a script that runs one for another processor or one in an image.
 fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_llm-proxy-init"))
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let named = std::env::var_os("PROGRAM_UNDER_TEST");
+        named.map_or_else(|| env!("CARGO_BIN_EXE_llm-proxy-init").into(), PathBuf::from)
+    })
 }
 
 /// A database, an account and a folder of one's own.
