@@ -1,5 +1,7 @@
 //! The database connection: addresses, TLS, patience and refusals.
 
+use std::path::Path;
+
 use llm_proxy_init::database::Database;
 use llm_proxy_init::settings::{Settings, Source};
 use sqlx::AssertSqlSafe;
@@ -97,6 +99,25 @@ async fn the_environment_may_name_the_root_certificate() -> Result<()> {
         let run = init.env("PGSSLROOTCERT", &in_environment).run().await?;
         assert_eq!(run.code(), Some(code), "{query} and {in_environment}: {}", run.output());
     }
+    Ok(())
+}
+
+/// The image's bundle, and with another authority after it: so all of it was read.
+#[tokio::test]
+async fn the_bundle_of_amazon_rds_is_read() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs/rds-global-bundle.pem");
+    let world = world().await?;
+    let init = world.init().env("DATABASE_URL", world.database_url("?sslmode=verify-full"));
+    let refused = init.clone().env("PGSSLROOTCERT", &bundle).run().await?;
+    assert_fails(&refused, 69, &["TLS", "UnknownIssuer"]);
+
+    let authority = std::fs::read(&Testbed::shared().postgres.certificates.authority)?;
+    let longer = world.config_folder().join("longer.pem");
+    std::fs::write(&longer, [std::fs::read(bundle)?, authority].concat())?;
+    assert_code(&init.env("PGSSLROOTCERT", longer).run().await?, 0);
     Ok(())
 }
 
