@@ -41,9 +41,8 @@ COPY src src
 COPY migrations migrations
 # Cargo goes by the time of change, and what is copied may be older than what was built.
 RUN find src -name '*.rs' -exec touch {} + \
-    && scripts/static-binary "$(cat /target)" \
     && mkdir -p /parts/config \
-    && cp "target/$(cat /target)/release/llm-proxy-init" /etc/ssl/certs/ca-certificates.crt /parts/
+    && cp "$(scripts/static-binary "$(cat /target)")" /etc/ssl/certs/ca-certificates.crt /parts/
 
 FROM scratch AS parts
 COPY --from=build /parts /

@@ -1,19 +1,19 @@
 //! The release binary, for measurements.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::{Result, home};
 
-/// Builds the release binary and finds it.
+/// Builds the release binary for this machine, static as in the image, and finds it.
 ///
 /// # Errors
 /// Cargo's words are on stderr.
 pub fn release_binary() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--package", "llm-proxy-init", "--bin", "llm-proxy-init"]);
-    if !cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        return Err("cargo build failed".into());
+    let mut script = Command::new(home::repository().join("scripts/static-binary"));
+    let built = script.env("CARGO_TARGET_DIR", home::target()?).stderr(Stdio::inherit()).output()?;
+    if !built.status.success() {
+        return Err("scripts/static-binary failed".into());
     }
-    Ok(home::target()?.join("release/llm-proxy-init"))
+    Ok(String::from_utf8(built.stdout)?.trim_end().into())
 }
