@@ -39,8 +39,8 @@ pub async fn compare(program: &Path) -> Result<()> {
     let migrations = Goose::migrations(&world)?;
     let script = world.script(goose.folder())?.env("MIGRATIONS", &migrations);
     let script = script.env("POLL_INTERVAL", "5").env("MAX_WAIT", "300");
-    let files_of_script =
-        [AwsCli::installed()?.packages()?, goose.folder().to_owned(), AwsCli::standard_library()?];
+    let aws_cli = AwsCli::installed()?;
+    let files_of_script = [aws_cli.packages()?, aws_cli.standard_library()?, goose.folder().to_owned()];
     let first = world.init().run().await?;
     if first.code() != Some(0) {
         return Err(first.output().into());
