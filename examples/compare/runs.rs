@@ -52,8 +52,10 @@ pub async fn compare(program: &Path) -> Result<()> {
     );
     for (session, query) in [("plain", "?sslmode=disable"), ("TLS", "?sslmode=require")] {
         let url = world.database_url(query);
-        let ours = measure(&world.init().env("DATABASE_URL", &url), &[program.to_owned()]).await?;
-        let theirs = measure(&script.clone().env("DATABASE_URL", &url), &files_of_script).await?;
+        let ours = metered(world.init().env("DATABASE_URL", &url));
+        let ours = measure(&ours, &[program.to_owned()]).await?;
+        let theirs = aws_cli.give_to(metered(script.clone().env("DATABASE_URL", &url)), goose.folder());
+        let theirs = measure(&theirs, &files_of_script).await?;
         row(session, "ours", &ours);
         row(session, "script", &theirs);
         println!(
@@ -74,15 +76,18 @@ fn row(session: &str, task: &str, taken: &Taken) {
     println!("| {session} | {task} | {warm_ms:.0} ms | {cold_ms:.0} ms | {peak_mb:.1} MB |");
 }
 
-async fn measure(task: &Init, files: &[std::path::PathBuf]) -> Result<Taken> {
-    let metered = task.clone().inside("/usr/bin/time", &["--quiet", "--format", "peak %M"]);
+fn metered(task: Init) -> Init {
+    task.inside("/usr/bin/time", &["--quiet", "--format", "peak %M"])
+}
+
+async fn measure(metered: &Init, files: &[std::path::PathBuf]) -> Result<Taken> {
     let (mut warm, mut cold, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..COLD_RUNS {
         Command::new("python3").args(["-c", FORGET]).args(files).status()?;
-        cold.push(run(&metered).await?.0);
+        cold.push(run(metered).await?.0);
     }
     for _ in 0..WARM_RUNS {
-        let (time, peak) = run(&metered).await?;
+        let (time, peak) = run(metered).await?;
         warm.push(time);
         peaks.push(peak);
     }

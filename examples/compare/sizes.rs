@@ -91,7 +91,10 @@ fn of_stripped(program: &Path) -> Result<Size> {
 /// As the packages' index says: their sizes, and installed, in KiB.
 fn of_packages() -> Result<Size> {
     let shown = |field| {
-        format!("apt-cache show {} | awk '/^{field}: /{{ sum += $2 }} END {{ print sum }}'", PYTHON.join(" "))
+        format!(
+            "apt-cache show --no-all-versions {} | awk '/^{field}: /{{ sum += $2 }} END {{ print sum }}'",
+            PYTHON.join(" ")
+        )
     };
     let number = |command: &str| -> Result<f64> { Ok(sh(command)?.trim().parse()?) };
     Ok(Size { unpacked: number(&shown("Installed-Size"))? * 1024.0, compressed: number(&shown("Size"))? })
