@@ -79,23 +79,39 @@ impl Clients {
     /// # Errors
     /// [`Kind::NoRegion`] when none is configured.
     pub async fn load(loader: ConfigLoader) -> Result<Self, Error> {
-        let config = loader
-            .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls_provider()).build_https())
-            .timeout_config(timeouts(ATTEMPT_TIMEOUT))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .load()
-            .await;
+        Self::of(&configure(loader).await)
+    }
+
+    /// Sets the clients up by a configuration that has been loaded.
+    ///
+    /// # Errors
+    /// [`Kind::NoRegion`] when none is configured.
+    pub fn of(config: &SdkConfig) -> Result<Self, Error> {
         Ok(Self {
             dynamodb: Service {
-                client: aws_sdk_dynamodb::Client::new(&config),
-                place: Place::of(&config, "AWS_ENDPOINT_URL_DYNAMODB")?,
+                client: aws_sdk_dynamodb::Client::new(config),
+                place: Place::of(config, "AWS_ENDPOINT_URL_DYNAMODB")?,
             },
             ssm: Service {
-                client: aws_sdk_ssm::Client::new(&config),
-                place: Place::of(&config, "AWS_ENDPOINT_URL_SSM")?,
+                client: aws_sdk_ssm::Client::new(config),
+                place: Place::of(config, "AWS_ENDPOINT_URL_SSM")?,
             },
         })
     }
+}
+
+/// The configuration by the SDK's own variables, with bounded waiting.
+pub async fn configuration() -> SdkConfig {
+    configure(aws_config::defaults(BehaviorVersion::latest())).await
+}
+
+async fn configure(loader: ConfigLoader) -> SdkConfig {
+    loader
+        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls_provider()).build_https())
+        .timeout_config(timeouts(ATTEMPT_TIMEOUT))
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .load()
+        .await
 }
 
 impl Service<aws_sdk_dynamodb::Client> {
@@ -121,7 +137,10 @@ pub fn tls_provider() -> tls::Provider {
 impl Place {
     /// `endpoint_variable` is the SDK's variable for this service alone; it wins over
     /// `AWS_ENDPOINT_URL` (AWS SDKs and tools reference, "Service-specific endpoints").
-    fn of(config: &SdkConfig, endpoint_variable: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Kind::NoRegion`] when none is configured.
+    pub fn of(config: &SdkConfig, endpoint_variable: &str) -> Result<Self, Error> {
         let region = config.region().ok_or_else(|| Error {
             kind: Kind::NoRegion,
             action: "load the AWS configuration",
@@ -159,7 +178,8 @@ impl Kind {
         matches!(self, Self::Unreachable | Self::Busy)
     }
 
-    fn advice(self) -> &'static str {
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
         match self {
             Self::NoRegion => "set AWS_REGION (ECS sets it by itself)",
             Self::NoCredentials => "give the task a task role, or set the AWS credential variables",

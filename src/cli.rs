@@ -5,11 +5,15 @@
 //! default, that every command which uses settings takes their flags, and that flags
 //! only carry raw texts: checking them is the settings' work.
 
+use std::path::PathBuf;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::answer::Form;
 use crate::config::validate::Format;
 use crate::logging::Stream;
 use crate::settings::{Source, table};
+use crate::unlock::Consent;
 
 const ABOUT: &str = "Prepares a task before llm-proxy starts: takes the lock, writes the provider \
     config, migrates the database, releases the lock.";
@@ -48,20 +52,41 @@ pub enum Task {
     },
     /// Show where each migration stands.
     MigrateStatus {
-        /// For programs.
-        json: bool,
+        /// The form of the answer.
+        form: Form,
     },
     /// Show what would run.
     MigratePlan {
         /// The highest version to apply.
         to: Option<i64>,
-        /// For programs.
-        json: bool,
+        /// The form of the answer.
+        form: Form,
     },
     /// Migrate, and nothing else.
     MigrateUp {
         /// The highest version to apply.
         to: Option<i64>,
+    },
+    /// Try everything that a task needs.
+    Check {
+        /// Whether to put and delete an item beside the lock.
+        write: bool,
+        /// The form of the answer.
+        form: Form,
+    },
+    /// Tell what there is: lock, schema, config.
+    Status {
+        /// Whether to watch the holder until it is known to live or to be dead.
+        watch: bool,
+        /// The form of the answer.
+        form: Form,
+    },
+    /// Remove the lock by hand.
+    Unlock(Consent),
+    /// Copy this program to a folder.
+    Install {
+        /// The folder.
+        folder: PathBuf,
     },
 }
 
@@ -70,9 +95,7 @@ impl Task {
     pub fn log_stream(&self) -> Stream {
         match self {
             Self::Run | Self::MigrateUp { .. } => Stream::Stdout,
-            Self::ConfigValidate { .. } | Self::MigrateStatus { .. } | Self::MigratePlan { .. } => {
-                Stream::Stderr
-            }
+            _ => Stream::Stderr,
         }
     }
 }
@@ -83,8 +106,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .subcommand(config())
-        .subcommand(migrate())
+        .subcommands([check(), status(), unlock(), install(), migrate(), config()])
         .max_term_width(100)
 }
 
@@ -123,7 +145,6 @@ fn config() -> Command {
 
 /// `migrate status`, `plan` and `up`.
 fn migrate() -> Command {
-    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For programs: one JSON object");
     let to = Arg::new("to").long("to").value_name("VERSION").value_parser(clap::value_parser!(i64));
     let to = to.help("The highest version to apply; without it all are");
     let status = Command::new("status")
@@ -134,9 +155,53 @@ fn migrate() -> Command {
         "migrate",
         "See what migrations there are, and apply them. There is no `down`: see docs/migrations.md",
     )
-    .subcommand(with_settings(status.arg(json.clone())))
-    .subcommand(with_settings(plan.args([to.clone(), json])))
+    .subcommand(with_settings(status.arg(json())))
+    .subcommand(with_settings(plan.args([to.clone(), json()])))
     .subcommand(with_settings(up.arg(to)))
+}
+
+/// `check`: everything that a task needs, tried from where it runs.
+fn check() -> Command {
+    let write = switch("write", "Also put and delete an item of its own in the lock table");
+    with_settings(Command::new("check"))
+        .about("Try everything that a task needs, from where it runs; 0 when nothing failed")
+        .args([write, json()])
+}
+
+/// `status`: who holds the lock, and how schema and config stand.
+fn status() -> Command {
+    let watch = switch("watch", "Watch the holder until it renews the lock or its lease is over");
+    with_settings(Command::new("status"))
+        .about("Tell who holds the lock, what is pending, and whether the config differs")
+        .args([watch, json()])
+}
+
+/// `unlock`: removes the holder that it shows.
+fn unlock() -> Command {
+    let token = Arg::new("token").long("token").value_name("TOKEN");
+    let expires_at = Arg::new("expires-at").long("expires-at").value_name("EPOCH_SECONDS");
+    let expires_at = expires_at.value_parser(clap::value_parser!(i64)).conflicts_with("token");
+    with_settings(Command::new("unlock"))
+        .about("Show the holder, ask, remove exactly that lock item and end its database sessions")
+        .arg(token.help("Only the lock that bears this token"))
+        .arg(expires_at.help("Only an init.sh task's lock that runs out at this second"))
+        .arg(switch("yes", "Don't ask; needs --token or --expires-at"))
+}
+
+/// `install`: brings the program to where it can be run by hand.
+fn install() -> Command {
+    let folder = Arg::new("folder").value_name("DIR").required(true);
+    Command::new("install")
+        .about("Copy this program to a folder, such as a volume that the proxy's container shares")
+        .arg(folder.value_parser(clap::value_parser!(PathBuf)).help("The folder; it must be there"))
+}
+
+fn json() -> Arg {
+    switch("json", "Answer with one JSON object")
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
 /// A command that only has commands of its own.
@@ -185,24 +250,36 @@ fn task(path: &[&str], matches: &[ArgMatches]) -> Task {
             };
             Task::ConfigValidate { file, format }
         }
-        ["migrate", "status"] => Task::MigrateStatus { json: is_given(matches, "json") },
-        ["migrate", "plan"] => Task::MigratePlan { to: version(matches), json: is_given(matches, "json") },
-        ["migrate", "up"] => Task::MigrateUp { to: version(matches) },
+        ["migrate", "status"] => Task::MigrateStatus { form: form(matches) },
+        ["migrate", "plan"] => Task::MigratePlan { to: value(matches, "to"), form: form(matches) },
+        ["migrate", "up"] => Task::MigrateUp { to: value(matches, "to") },
+        ["check"] => Task::Check { write: is_set(matches, "write"), form: form(matches) },
+        ["status"] => Task::Status { watch: is_set(matches, "watch"), form: form(matches) },
+        ["unlock"] => Task::Unlock(Consent {
+            token: text(matches, "token"),
+            expires_at: value(matches, "expires-at"),
+            yes: is_set(matches, "yes"),
+        }),
+        ["install"] => Task::Install { folder: value(matches, "folder").unwrap_or_default() },
         _ => Task::Run,
     }
 }
 
-fn is_given(matches: &[ArgMatches], name: &str) -> bool {
-    matches.first().is_some_and(|innermost| innermost.get_flag(name))
+fn form(matches: &[ArgMatches]) -> Form {
+    if is_set(matches, "json") { Form::Json } else { Form::Text }
 }
 
-fn version(matches: &[ArgMatches]) -> Option<i64> {
-    matches.first().and_then(|innermost| innermost.get_one("to")).copied()
+fn is_set(matches: &[ArgMatches], name: &str) -> bool {
+    value(matches, name).unwrap_or(false)
 }
 
 /// The innermost value of that name. A command that doesn't know the name has none.
 fn text(matches: &[ArgMatches], name: &str) -> Option<String> {
-    matches.iter().find_map(|matches| matches.try_get_one::<String>(name).ok().flatten()).cloned()
+    value(matches, name)
+}
+
+fn value<T: Clone + Send + Sync + 'static>(matches: &[ArgMatches], name: &str) -> Option<T> {
+    matches.iter().find_map(|matches| matches.try_get_one::<T>(name).ok().flatten()).cloned()
 }
 
 impl Source for CommandLine {

@@ -27,9 +27,6 @@ pub enum Error {
     /// The end was asked for.
     #[error("stopped by {0}; nothing half-done is left behind, start the task again")]
     Stopped(stop::Cause),
-    /// A command's answer could not be printed.
-    #[error("can't print the answer: {0}; give the command an open stdout")]
-    Answer(#[source] std::io::Error),
     /// The process could not set itself up.
     #[error("the process could not set itself up: {0}; report this as a bug")]
     Runtime(#[source] std::io::Error),
@@ -45,7 +42,7 @@ impl Error {
     /// The step of the sequence that failed, as log lines name it.
     pub fn step(&self) -> &'static str {
         match self {
-            Self::Settings(_) | Self::Aws(_) | Self::Answer(_) | Self::Runtime(_) => "start",
+            Self::Settings(_) | Self::Aws(_) | Self::Runtime(_) => "start",
             Self::Lock(_) => "lock",
             Self::Config(_) => "config",
             Self::Database(_) => "connect",

@@ -62,7 +62,6 @@ impl From<&Error> for ExitCode {
             Error::Config(error) => error.into(),
             Error::Database(error) => error.into(),
             Error::Migrate(error) => error.into(),
-            Error::Answer(_) => Self::CannotWrite,
             Error::Stopped(Cause::Signal(Signal::Interrupt)) => Self::Interrupted,
             Error::Stopped(Cause::Signal(Signal::Terminate)) => Self::Terminated,
             Error::Stopped(Cause::Failure | Cause::NothingToDo) | Error::Runtime(_) => Self::Software,

@@ -6,13 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod aws;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod error;
 pub mod exit;
+pub mod install;
 pub mod lock;
 pub mod logging;
 pub mod migrate;
@@ -20,8 +23,12 @@ pub mod owner;
 pub mod pacing;
 pub mod preparation;
 pub mod report;
+pub mod secrets;
 pub mod sequence;
 pub mod settings;
+pub mod status;
 pub mod stop;
 pub mod table;
+pub mod tls;
+pub mod unlock;
 pub mod wording;

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
+use crate::answer::{self, Form};
 use crate::database::Database;
 use crate::error::Error;
+use crate::exit::ExitCode;
 use crate::migrate::catalogue::Entry;
 use crate::migrate::ledger;
 use crate::migrate::source::Statement;
@@ -19,32 +21,33 @@ use crate::table::Table;
 const NO_TOKEN: &str = "status";
 
 /// Where each migration stands, for people or as JSON.
-pub async fn status(settings: &Settings, json: bool) -> Result<String, Error> {
+///
+/// # Errors
+/// The database can't be read, or the folder of migrations.
+pub async fn status(settings: &Settings, form: Form) -> Result<ExitCode, Error> {
     let catalogue = open(settings, None)?;
     let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let standings = assess(&catalogue, &ledgers);
-    if json {
-        let migrations: Vec<Value> = standings.0.iter().map(standing_as_json).collect();
-        let answer = json!({
-            "schema_version": ledgers.schema_version(),
-            "up_to_date": standings.is_up_to_date(),
-            "migrations": migrations,
-        });
-        return Ok(format!("{answer}\n"));
-    }
     let mut table = Table::new(&["version", "name", "state", "in goose's ledger", "in refinery's ledger"]);
     for standing in &standings.0 {
         table.row(&standing_as_row(standing));
     }
     let verdict = if standings.is_up_to_date() { "up to date" } else { "not up to date: see migrate plan" };
-    Ok(format!("{table}\nschema version {}, {verdict}\n", ledgers.schema_version()))
+    let version = ledgers.schema_version();
+    let text = format!("{table}\nschema version {version}, {verdict}\n");
+    let json = json!({
+        "schema_version": version,
+        "up_to_date": standings.is_up_to_date(),
+        "migrations": standings.0.iter().map(standing_as_json).collect::<Vec<_>>(),
+    });
+    Ok(answer::print(&settings.secrets, form, &text, &json, ExitCode::Done))
 }
 
 /// What a run would execute, for people or as JSON.
 ///
 /// # Errors
 /// Also what would make the run refuse to begin.
-pub async fn plan(settings: &Settings, to: Option<i64>, json: bool) -> Result<String, Error> {
+pub async fn plan(settings: &Settings, to: Option<i64>, form: Form) -> Result<ExitCode, Error> {
     let catalogue = open(settings, to)?;
     let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let todo = migrate::to_run(&catalogue, &ledgers, &settings.migrations)?;
@@ -63,7 +66,8 @@ pub async fn plan(settings: &Settings, to: Option<i64>, json: bool) -> Result<St
         ("accept", standings.entries(State::Divergent)),
     ];
     let steps: Vec<(&Ready<'_>, &Vec<String>)> = todo.iter().zip(&ruins).collect();
-    Ok(if json { plan_as_json(&ledger_changes, &steps) } else { plan_as_sql(&ledger_changes, &steps) })
+    let (text, json) = (plan_as_sql(&ledger_changes, &steps), plan_as_json(&ledger_changes, &steps));
+    Ok(answer::print(&settings.secrets, form, &text, &json, ExitCode::Done))
 }
 
 /// What is done to refinery's ledger, and with which migrations.
@@ -82,7 +86,7 @@ async fn read_only<T>(
     read: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, Error> {
     let database = Database::new(settings.database.clone(), settings.lock.clone(), NO_TOKEN);
-    let mut session = database.connect().await?;
+    let mut session = database.visit().await?;
     let answer = async {
         let mut transaction = session.begin_with("BEGIN READ ONLY").await?;
         read(&mut transaction).await
@@ -92,7 +96,7 @@ async fn read_only<T>(
     Ok(answer.map_err(|error| migrate::Error::of_ledger("reading the database", &error))?)
 }
 
-fn plan_as_json(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> String {
+fn plan_as_json(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> Value {
     let ledger: serde_json::Map<String, Value> = ledger_changes
         .iter()
         .map(|(what, entries)| {
@@ -100,7 +104,7 @@ fn plan_as_json(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> Stri
         })
         .collect();
     let migrations: Vec<Value> = steps.iter().map(step_as_json).collect();
-    format!("{}\n", json!({ "refinery_ledger": ledger, "migrations": migrations }))
+    json!({ "refinery_ledger": ledger, "migrations": migrations })
 }
 
 fn plan_as_sql(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> String {

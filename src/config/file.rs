@@ -51,6 +51,16 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<Written, Error> {
     Ok(Written::Changed)
 }
 
+/// Writes `bytes` of nothing beside `path` and takes them back: whether there is room, and
+/// a right to write. Blocks on the disk.
+///
+/// # Errors
+/// What the operating system said.
+pub fn try_room(path: &Path, bytes: u64) -> io::Result<()> {
+    let nothing = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+    Temporary::beside(path).fill(&nothing, 0o600)
+}
+
 fn is_already(path: &Path, content: &[u8], mode: u32) -> bool {
     let same_mode = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o7777 == mode);

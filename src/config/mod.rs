@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 pub use file::Written;
+pub use parameter::read as read_parameter;
 use rules::{Finding, Findings};
 pub use source::fetch;
 

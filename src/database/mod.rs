@@ -10,7 +10,8 @@
 
 mod fault;
 mod fence;
-mod pooler;
+pub mod probe;
+mod visit;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -101,6 +102,8 @@ impl Database {
 
     async fn connect_as(&self, name: &str, started: Instant) -> Result<PgConnection, Error> {
         let options = self.settings.target.options.clone().application_name(name).disable_statement_logging();
+        // A pooler refuses start-up parameters that it does not know, such as this one.
+        let options = options.extra_float_digits(None);
         let mut backoff = Backoff::new(LONGEST_PAUSE);
         let mut last = None;
         loop {
@@ -203,9 +206,9 @@ impl Database {
                 return Ok(());
             }
         };
-        let shared = pooler::shares_sessions(session, &mut other).await;
+        let found = probe::sessions(session, &mut other).await;
         let _ = other.close().await;
-        if shared.map_err(|error| self.fault(&error, started))? {
+        if found.map_err(|error| self.fault(&error, started))? == probe::Sessions::Shared {
             return Err(Error::Pooled { target: self.settings.target.to_string() });
         }
         Ok(())

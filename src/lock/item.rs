@@ -109,7 +109,8 @@ impl Item {
     }
 }
 
-fn rfc3339(epoch_seconds: i64) -> String {
+/// A moment for people.
+pub fn rfc3339(epoch_seconds: i64) -> String {
     time::OffsetDateTime::from_unix_timestamp(epoch_seconds)
         .ok()
         .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())

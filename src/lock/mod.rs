@@ -29,6 +29,7 @@
 
 pub mod item;
 mod keeping;
+pub mod look;
 pub mod state;
 mod store;
 
@@ -281,10 +282,7 @@ impl Lock {
     }
 
     fn now(&self) -> Now {
-        Now {
-            monotonic: self.started.elapsed(),
-            wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-        }
+        now_since(self.started)
     }
 }
 
@@ -389,6 +387,14 @@ impl<'a> Waiting<'a> {
                 tracing::warn!(step = "lock", waited_ms, "no answer yet: {error}; {patience}");
             }
         }
+    }
+}
+
+/// What time it is; the monotonic clock counts from `started`.
+pub fn now_since(started: Instant) -> Now {
+    Now {
+        monotonic: started.elapsed(),
+        wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
@@ -24,11 +25,11 @@ const TRIES_PER_LEASE: u32 = 6;
 /// One lock item's place.
 #[derive(Debug)]
 pub struct Store {
-    dynamodb: Service<Client>,
+    pub(super) dynamodb: Service<Client>,
     /// Without the SDK's own retries: their pauses could outlast the lease.
     renewing: Service<Client>,
-    table: String,
-    id: String,
+    pub(super) table: String,
+    pub(super) id: String,
 }
 
 /// How a put ended.
@@ -123,15 +124,21 @@ impl Store {
 
     /// Deletes the item if it bears `token`.
     pub async fn delete_if(&self, token: &str) -> Result<Deleted, Error> {
-        let sent = self
+        let delete = self
             .dynamodb
             .client
             .delete_item()
-            .table_name(&self.table)
-            .key("lock_id", AttributeValue::S(self.id.clone()))
             .condition_expression("#token = :token")
             .expression_attribute_names("#token", "token")
-            .expression_attribute_values(":token", AttributeValue::S(token.to_owned()))
+            .expression_attribute_values(":token", AttributeValue::S(token.to_owned()));
+        self.delete(delete).await
+    }
+
+    /// Deletes the item on a condition.
+    pub async fn delete(&self, delete: DeleteItemFluentBuilder) -> Result<Deleted, Error> {
+        let sent = delete
+            .table_name(&self.table)
+            .key("lock_id", AttributeValue::S(self.id.clone()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -150,14 +157,16 @@ impl Store {
     /// The item that a refusal brought, if there was one.
     fn present(&self, refusal: &ConditionalCheckFailedException) -> Result<Option<Item>, Error> {
         let item = refusal.item.as_ref().filter(|attributes| !attributes.is_empty());
-        item.map(Item::from_attributes).transpose().map_err(|reason| Error::WrongItem {
-            table: self.table.clone(),
-            id: self.id.clone(),
-            reason,
-        })
+        item.map(Item::from_attributes).transpose().map_err(|reason| self.no_lock(reason))
     }
 
-    fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
+    /// What stands under the key is no lock.
+    pub fn no_lock(&self, reason: String) -> Error {
+        Error::WrongItem { table: self.table.clone(), id: self.id.clone(), reason }
+    }
+
+    /// Reads a call's error.
+    pub fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: Modelled + ProvideErrorMetadata + std::error::Error + 'static,
     {

@@ -13,6 +13,7 @@ pub mod catalogue;
 mod concurrent;
 mod error;
 pub mod ledger;
+pub mod look;
 pub mod source;
 pub mod standing;
 

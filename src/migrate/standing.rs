@@ -117,7 +117,7 @@ mod tests {
 
     fn ledgers(applied: &[i64], recorded: &[Migration]) -> Ledgers {
         let row = |version: &i64| GooseRow { version: *version, is_applied: true, at: None };
-        Ledgers { goose: applied.iter().map(row).collect(), refinery: recorded.to_vec() }
+        Ledgers { has_goose: true, goose: applied.iter().map(row).collect(), refinery: recorded.to_vec() }
     }
 
     fn states(applied: &[i64], recorded: &[Migration]) -> Vec<(i64, State)> {

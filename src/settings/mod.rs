@@ -9,6 +9,7 @@
 
 mod database_url;
 mod parse;
+mod redis;
 pub mod table;
 
 use std::fmt;
@@ -17,7 +18,10 @@ use std::time::Duration;
 
 pub use database_url::DatabaseTarget;
 pub use parse::LogLevel;
+pub use redis::{RedisServer, RedisSettings, RedisTarget};
 use table::Setting;
+
+use crate::secrets::Secrets;
 
 /// The longest that any duration setting may be: one day.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -43,6 +47,12 @@ pub struct Settings {
     pub migrations: MigrationSettings,
     /// The ECS task metadata endpoint (version 4), when ECS has set it.
     pub task_metadata_uri: Option<String>,
+    /// Where to copy this program to, if anywhere.
+    pub install_dir: Option<PathBuf>,
+    /// The application's Redis servers. The job does without.
+    pub redis: RedisSettings,
+    /// What no output may show.
+    pub secrets: Secrets,
 }
 
 /// How to lock, and how long to wait for the lock.
@@ -194,12 +204,15 @@ impl Settings {
         let config = read_config(&mut reader);
         let database = read_database(&mut reader);
         let migrations = read_migrations(&mut reader);
+        let install_dir = reader.optional(&table::INSTALL_DIR, parse::folder);
+        let redis = RedisSettings::read(&reader);
         reader.required(&table::LOG_LEVEL, parse::log_level);
         reader.optional(&table::LOG_FORMAT, parse::log_format);
         let task_metadata_uri = reader.env("ECS_CONTAINER_METADATA_URI_V4");
+        let secrets = secrets(source);
         let settings = (|| {
             let (lock, config, database, migrations) = (lock?, config?, database?, migrations?);
-            Some(Self { lock, config, database, migrations, task_metadata_uri })
+            Some(Self { lock, config, database, migrations, task_metadata_uri, install_dir, redis, secrets })
         })();
         reader.finish(settings)
     }
@@ -207,15 +220,17 @@ impl Settings {
 
 /// Texts that must not appear in any output: passwords, keys and session tokens as
 /// they stand in the settings and in the SDK's own variables.
-pub fn secrets(source: &impl Source) -> Vec<String> {
+pub fn secrets(source: &impl Source) -> Secrets {
     const SECRET_VARIABLES: &[&str] =
         &["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
     let reader = Reader::new(source);
     let mut secrets: Vec<String> = SECRET_VARIABLES.iter().filter_map(|name| reader.env(name)).collect();
-    if let Some((_, url)) = reader.given(&table::DATABASE_URL) {
-        secrets.extend(database_url::secrets(&url));
+    for setting in [&table::DATABASE_URL, &table::REDIS_URL, &table::REDIS_CACHE_URL] {
+        if let Some((_, url)) = reader.given(setting) {
+            secrets.extend(database_url::secrets(&url));
+        }
     }
-    secrets
+    Secrets::new(secrets)
 }
 
 fn read_lock(reader: &mut Reader<'_, impl Source>) -> Option<LockSettings> {

@@ -70,6 +70,11 @@ pub fn file_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// The path of a folder.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    non_empty(text).map(PathBuf::from)
+}
+
 /// A parameter's name, or a file as a URL (RFC 8089) without escapes.
 pub fn config_source(text: &str) -> Result<ConfigSource, String> {
     match text.strip_prefix("file://") {

@@ -24,6 +24,7 @@ const LOCK: &str = "Lock (DynamoDB)";
 const CONFIG: &str = "Provider config (SSM)";
 const DATABASE: &str = "Database (PostgreSQL)";
 const MIGRATIONS: &str = "Migrations";
+const OPERATE: &str = "Operating";
 const LOG: &str = "Log";
 
 macro_rules! settings {
@@ -80,6 +81,16 @@ settings! {
         "Apply migrations that are older than applied ones, which are an error otherwise";
     ACCEPT_DIVERGENT "accept-divergent" Some("false"), "", MIGRATIONS, false,
         "Record the present text of applied migrations that changed, which is an error otherwise";
+    INSTALL_DIR "install-dir" None, "DIR", OPERATE, false,
+        "Folder to copy this program to in each run, for use through ECS Exec";
+    REDIS_URL "redis-url" None, "URL", OPERATE, true,
+        "redis:// or rediss:// URL that `check` tries; the application does not read it today";
+    REDIS_CACHE_URL "redis-cache-url" None, "URL", OPERATE, true,
+        "The application's HTTP cache, redis:// or rediss:// URL; only `check` tries it";
+    REDIS_ADDR "redis-addr" None, "HOST:PORT", OPERATE, false,
+        "The application's event bus, which speaks plain TCP only; only `check` tries it";
+    REDIS_CA_FILE "redis-ca-file" None, "FILE", OPERATE, false,
+        "PEM file that `check` trusts for rediss:// besides the public roots";
     LOG_LEVEL "log-level" Some("info"), "LEVEL", LOG, false,
         "error, warn, info, debug or trace";
     LOG_FORMAT "log-format" None, "FORMAT", LOG, false,

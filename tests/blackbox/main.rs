@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod busy;
+mod check;
 mod cli;
 mod commands;
 mod config;
@@ -14,6 +15,7 @@ mod faults;
 mod fence;
 mod folder;
 mod goose;
+mod install;
 mod lease;
 mod ledgers;
 mod lock;
@@ -22,9 +24,12 @@ mod migrations;
 mod no_transaction;
 mod nothing_to_do;
 mod permissions;
+mod pooler;
 mod secrets;
 mod sequence;
 mod signals;
+mod status;
+mod unlock;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -22,6 +22,26 @@ async fn after_a_run_that_succeeds() -> Result<()> {
 }
 
 #[tokio::test]
+async fn in_the_answers_of_commands() -> Result<()> {
+    let world = world().await?;
+    let (redis, password) = ("r3dis-s3same", &world.password);
+    for command in [&["check", "--json"][..], &["check"], &["status", "--json"], &["status"], &["unlock"]] {
+        let init = command.iter().fold(world.init(), |init, word| init.arg(word));
+        let init = init.env("REDIS_URL", format!("rediss://app:{redis}@127.0.0.1:1"));
+        let init = init.env("REDIS_CACHE_URL", format!("app:{redis}@127.0.0.1:1"));
+        let wrong = world.database_url("").replace(":s3same", ":wrong-s3same");
+        for init in [init.clone(), init.env("DATABASE_URL", wrong)] {
+            let run =
+                init.env("LOG_LEVEL", "trace").env("AWS_SESSION_TOKEN", "the-session-token").run().await?;
+            for secret in [redis, password, "wJalrXUtnFEMI", "the-session-token"] {
+                assert!(!run.output().contains(secret), "{secret} shows in {}", run.output());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn after_a_wrong_password() -> Result<()> {
     let world = world().await?;
     let wrong = world.database_url("").replace(":s3same", ":wrong-s3same");

@@ -169,8 +169,12 @@ impl Inside {
                 let message = "Rate exceeded";
                 return Ok(Some(Message::error("400 Bad Request", "ThrottlingException", message)));
             }
+            Some(Fault::Deny) => {
+                let message = "User is not authorized to perform this action";
+                return Ok(Some(Message::error("400 Bad Request", "AccessDeniedException", message)));
+            }
             Some(Fault::DelayRequest(delay)) => sleep(delay).await,
-            Some(Fault::DropAnswer | Fault::DelayAnswer(_) | Fault::Cut) | None => {}
+            Some(Fault::DropAnswer | Fault::DelayAnswer(_) | Fault::Cut | Fault::Date(_)) | None => {}
         }
         let answer = self.forward(request).await?;
         self.seen.send_modify(|seen| {
@@ -204,6 +208,7 @@ async fn hand_over(
     match fault {
         Some(Fault::DropAnswer) => return Ok(ControlFlow::Break(())),
         Some(Fault::DelayAnswer(delay)) => sleep(delay).await,
+        Some(Fault::Date(date)) => bytes = answer.clone().with("Date", date).to_bytes(),
         Some(Fault::Cut) => {
             bytes.truncate(bytes.len() - answer.body.len().div_ceil(2));
             then = ControlFlow::Break(());

@@ -22,6 +22,11 @@ pub enum Fault {
     Status500,
     /// The client gets `ThrottlingException`; the emulator gets nothing.
     Throttle,
+    /// The client gets `AccessDeniedException`, as from a role without the right; the
+    /// emulator gets nothing.
+    Deny,
+    /// The emulator serves the request; the answer bears this date.
+    Date(&'static str),
     /// The emulator serves the request; the client gets the answer's head and half of
     /// its body, then its connection is closed.
     Cut,

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use crate::Result;
 
 /// A request or an answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// The first line and the headers, each with its line end.
     head: String,

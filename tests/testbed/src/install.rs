@@ -34,6 +34,34 @@ fn find_postgres() -> Option<PathBuf> {
         .find(|bin| bin.join("postgres").exists() && bin.join("initdb").exists())
 }
 
+/// A program that Debian has in `package`: this machine's, or installed now; `None`, with a
+/// word on stderr, where that can't be done.
+pub fn debian_program(program: &str, package: &str) -> Result<Option<PathBuf>> {
+    if let Some(found) = find(program) {
+        return Ok(Some(found));
+    }
+    let _lock = home::lock_cache()?;
+    if !is_root() || !Path::new("/etc/debian_version").exists() {
+        eprintln!("testbed: SKIPPED, no {program} here: install the package {package}");
+        return Ok(None);
+    }
+    if find(program).is_none() {
+        eprintln!("testbed: installing Debian's package {package}");
+        run("apt-get", &["update", "-q"])?;
+        run("apt-get", &["install", "-qy", "--no-install-recommends", package])?;
+    }
+    match find(program) {
+        Some(found) => Ok(Some(found)),
+        None => Err(format!("Debian's package {package} brought no {program}").into()),
+    }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&on_path).chain(["/usr/sbin".into(), "/usr/bin".into()]);
+    folders.map(|folder| folder.join(program)).find(|path| path.exists())
+}
+
 /// The server programs that a wheel from PyPI carries.
 fn postgres_of_wheel() -> Result<PathBuf> {
     let environment = venv(versions::PGSERVER).map_err(|error| {

@@ -13,6 +13,7 @@
 mod aws;
 mod aws_cli;
 mod aws_proxy;
+mod black_hole;
 mod dynamodb;
 mod fault;
 mod go;
@@ -23,7 +24,9 @@ mod init;
 mod install;
 mod keeper;
 mod metadata;
+mod pgbouncer;
 mod postgres;
+mod redis;
 mod release;
 mod tcp_proxy;
 mod tls;
@@ -35,16 +38,19 @@ use std::sync::OnceLock;
 pub use aws::{Account, Emulator, LockItem, create_lock_table};
 pub use aws_cli::AwsCli;
 pub use aws_proxy::{AwsProxy, Seen};
+pub use black_hole::BlackHole;
 pub use dynamodb::InProcessDynamoDb;
 pub use fault::{Fault, Rule};
 pub use go::go_program;
 pub use goose::Goose;
 pub use init::{Finished, Init, Running, Signal};
 pub use metadata::TaskMetadata;
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
+pub use redis::{Redis, RedisKind};
 pub use release::release_binary;
 pub use tcp_proxy::TcpProxy;
-pub use tls::Certificates;
+pub use tls::{Certificate, Certificates};
 pub use world::{PROVIDERS, World};
 
 /// An error that ends a test or the demo; its text is all that matters.

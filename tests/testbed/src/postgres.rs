@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::keeper::{Ids, Keeper};
-use crate::tls::Certificates;
+use crate::tls::{Certificate, Certificates};
 use crate::{Result, home, install};
 
 const SUPERUSER: &str = "postgres";
@@ -118,6 +118,23 @@ impl Postgres {
             }
             outcome => outcome,
         }
+    }
+
+    /// Starts the server without TLS.
+    ///
+    /// # Errors
+    /// It does not come up; its log is in the message.
+    pub fn start_without_tls(&self) -> Result<()> {
+        self.without_tls.store(true, Ordering::Relaxed);
+        self.start_with(false)
+    }
+
+    /// Gives the stopped server another certificate.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn certify(&self, kind: Certificate) -> Result<()> {
+        self.certificates.issue(&self.folder, kind)
     }
 
     /// Whether the server speaks TLS; where not, says on stderr that tests are skipped.
@@ -228,7 +245,7 @@ impl Drop for Postgres {
 }
 
 /// A user that is not root, by preference the one made for the server.
-fn unprivileged_user() -> Result<Ids> {
+pub(crate) fn unprivileged_user() -> Result<Ids> {
     let users = fs::read_to_string("/etc/passwd")?;
     let ids = |name: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
@@ -238,7 +255,7 @@ fn unprivileged_user() -> Result<Ids> {
     ids("postgres").or_else(|| ids("nobody")).ok_or_else(|| "no user but root to run PostgreSQL as".into())
 }
 
-fn own_all(folder: &Path, ids: Option<Ids>) -> Result<()> {
+pub(crate) fn own_all(folder: &Path, ids: Option<Ids>) -> Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     own(folder, ids)?;
     for entry in fs::read_dir(folder)? {
