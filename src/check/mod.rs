@@ -1,0 +1,64 @@
+//! The check: everything that a task needs, tried from inside the task's network and role.
+//!
+//! Promises that every check is made even when others fail, all at once and each within a
+//! bound; that each says what it found, how long that took and what to do about it; and
+//! that nothing is changed, but for what is asked for and taken back at once.
+
+mod aws;
+mod clock;
+mod connection;
+mod local;
+mod lock_table;
+mod parameter;
+mod postgres;
+mod redis;
+mod report;
+mod schema;
+
+use std::time::{Duration, Instant};
+
+pub use report::{Checked, Level, Line, Verdict};
+
+use crate::exit::ExitCode;
+use crate::settings::Settings;
+
+/// How long a check may take that no setting bounds.
+const BUDGET: Duration = Duration::from_secs(15);
+
+/// What may be done beyond looking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Put an item of its own into the lock table, and delete it.
+    pub write: bool,
+}
+
+/// Makes all checks.
+pub async fn run(settings: &Settings, options: Options) -> Checked {
+    let (aws, postgres, redis, local) = tokio::join!(
+        aws::run(settings, options),
+        postgres::run(settings),
+        redis::run(&settings.redis),
+        local::run(&settings.config),
+    );
+    Checked { lines: [aws, postgres, redis, local].concat() }
+}
+
+/// Makes one check within a bound, and takes its time.
+async fn check(name: &str, budget: Duration, check: impl Future<Output = Verdict>) -> Line {
+    let (line, _) = step(name, budget, async { (check.await, None::<()>) }).await;
+    line
+}
+
+/// The same for a check that others build on: also returns what it has found.
+async fn step<T>(
+    name: &str,
+    budget: Duration,
+    step: impl Future<Output = (Verdict, Option<T>)>,
+) -> (Line, Option<T>) {
+    let started = Instant::now();
+    let (verdict, found) = tokio::time::timeout(budget, step).await.unwrap_or_else(|_| {
+        let what = format!("no answer within {} s", budget.as_secs());
+        (Verdict::fail(ExitCode::Unavailable, what, connection::DROPPED), None)
+    });
+    (Line { name: name.to_owned(), verdict, took: started.elapsed() }, found)
+}
