@@ -6,6 +6,7 @@ emulators skip; they are those of "Task definition parameters for Fargate" in th
 developer guide. Every rule yields one sentence for each breach.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -14,17 +15,10 @@ import botocore.session
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-GIB = 1024
+from placeholders import DEPLOY
+
 # CPU units to MiB of memory, "Task CPU and memory" of the developer guide.
-FARGATE_SIZES = {
-    256: {512, 1 * GIB, 2 * GIB},
-    512: {n * GIB for n in range(1, 5)},
-    1024: {n * GIB for n in range(2, 9)},
-    2048: {n * GIB for n in range(4, 17)},
-    4096: {n * GIB for n in range(8, 31)},
-    8192: {n * GIB for n in range(16, 61, 4)},
-    16384: {n * GIB for n in range(32, 121, 8)},
-}
+FARGATE_SIZES = json.loads((DEPLOY / "fargate-sizes.json").read_text())
 FARGATE_LOG_DRIVERS = {"awslogs", "splunk", "awsfirelens"}
 HEALTH_CHECK_RANGES = {
     "interval": (5, 300),
@@ -148,7 +142,7 @@ def fargate(task: dict) -> Iterator[str]:
 
 def sizes(task: dict) -> Iterator[str]:
     cpu, memory = task.get("cpu", ""), task.get("memory", "")
-    if not (cpu.isdigit() and memory.isdigit() and int(memory) in FARGATE_SIZES.get(int(cpu), ())):
+    if not (memory.isdigit() and int(memory) in FARGATE_SIZES.get(cpu, ())):
         yield f"Fargate has no size of cpu {cpu!r} and memory {memory!r}"
         return
     for key, limit in (("cpu", int(cpu)), ("memory", int(memory))):
