@@ -1,7 +1,7 @@
 """The roles name exactly what the tasks name: nothing less, nothing more.
 
-What the task role's statements allow is shown by tests/least_privilege.rs (the binary at
-work) and deploy/cdk/test/policies.test.ts (conditions).
+What the task role's statements allow is shown by test_least_privilege.py (the binary at
+work) and by deploy/ecs-task/test_conditions.py.
 """
 
 from placeholders import load
