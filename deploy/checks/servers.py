@@ -5,7 +5,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -67,8 +66,8 @@ def ministack(folder: Path, **settings: str) -> Iterator[str]:
         **settings,
     }
     endpoint = f"http://127.0.0.1:{port}"
-    program = str(Path(sys.executable).parent / "ministack")
-    with running([program], lambda: answers(f"{endpoint}/_ministack/health"), folder, env=environment):
+    # MINISTACK names the program: it has a virtual environment of its own.
+    with running([os.environ["MINISTACK"]], lambda: answers(f"{endpoint}/_ministack/health"), folder, env=environment):
         yield endpoint
 
 

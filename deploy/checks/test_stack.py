@@ -7,6 +7,7 @@ and cfn-lint look at those.
 import ast
 import json
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from account import LOCK_TABLE, Account, Credentials
-from placeholders import DEPLOY, EXAMPLES, load
+from placeholders import DEPLOY, EXAMPLES, REGION, load
 from servers import answers, free_port, running, wait_until
 
 SKIPPED = {
@@ -182,3 +183,17 @@ def test_the_data_stores_let_the_tasks_in(store, port, account, network, stack):
     assert (rule["FromPort"], rule["ToPort"]) == (port, port)
     (source,) = rule["UserIdGroupPairs"]
     assert source["GroupId"] in stack.resources["AWS::EC2::SecurityGroup"]
+
+
+@pytest.mark.parametrize("task", ["proxy", "dispatcher"])
+def test_the_cli_registers_the_filled_in_task(task, account, tmp_path):
+    """The command of deploy/README.md."""
+    filled = tmp_path / f"{task}.json"
+    filled.write_text(json.dumps(load(f"task-definitions/{task}.json")))
+    cli = [str(Path(sys.executable).parent / "aws"), "--endpoint-url", account.endpoint, "--region", REGION]
+    command = [*cli, "ecs", "register-task-definition", "--cli-input-json", f"file://{filled}"]
+    said = subprocess.run(command, env=account.credentials.environment(), capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    registered = json.loads(said.stdout)["taskDefinition"]
+    assert registered["status"] == "ACTIVE"
+    assert registered["containerDefinitions"][0]["name"].startswith("llm-proxy")
