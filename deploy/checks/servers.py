@@ -83,8 +83,8 @@ def postgres_programs() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server; yields the URL of its superuser's database."""
+def postgres(everywhere: bool = False) -> Iterator[str]:
+    """A PostgreSQL server, on loopback or on every address; yields the URL of its superuser's database."""
     programs, port = postgres_programs(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="llm-proxy-postgres-"))
     # PostgreSQL refuses to run as root.
@@ -94,6 +94,7 @@ def postgres() -> Iterator[str]:
     data = str(folder / "data")
     initdb = [str(programs / "initdb"), "-D", data, "-U", "proxy", "--auth=trust", "--no-sync", "-E", "UTF8"]
     server = [str(programs / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), "-c", "fsync=off"]
+    server += ["-c", f"listen_addresses={'*' if everywhere else '127.0.0.1'}"]
 
     def ready() -> bool:
         probe = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
@@ -101,6 +102,9 @@ def postgres() -> Iterator[str]:
 
     try:
         subprocess.run(initdb, cwd=folder, check=True, stdout=subprocess.DEVNULL, **user)
+        if everywhere:
+            with (folder / "data/pg_hba.conf").open("a") as who:
+                who.write("host all all all trust\n")
         with running(server, ready, folder, cwd=folder, **user):
             yield f"postgres://proxy@127.0.0.1:{port}/postgres"
     finally:

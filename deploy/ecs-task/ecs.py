@@ -1,0 +1,143 @@
+"""One machine as ECS: fakecloud, which runs registered task definitions through podman.
+
+Everything runs in the mount and network namespaces that .ci/ecs-task makes, so fakecloud and
+PostgreSQL can listen everywhere and containers reach them by podman's name of the host.
+"""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from account import Account, Credentials
+from placeholders import EXAMPLES, REGION, load
+from servers import answers, free_port, running, wait_until
+
+HOST = "host.containers.internal"
+# fakecloud asks keys that begin like this no questions: its root.
+ROOT = Credentials("test", "test")
+
+
+@contextmanager
+def fakecloud(folder: Path, *options: str) -> Iterator[Account]:
+    """fakecloud with an account; FAKECLOUD names the program."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "FAKECLOUD_CONTAINER_CLI": str(Path(__file__).parent / "podman"),
+        "CONTAINER_LOGS": str(folder),
+        # Checks of health are podman's to make, not those of a systemd that is not there.
+        "DISABLE_HC_SYSTEMD": "true",
+    }
+    command = [os.environ["FAKECLOUD"], "--addr", f"0.0.0.0:{port}", "--region", REGION]
+    command += ["--account-id", EXAMPLES["ACCOUNT_ID"], *options]
+    endpoint = f"http://127.0.0.1:{port}"
+    with running(command, lambda: answers(f"{endpoint}/_fakecloud/health"), folder, env=environment):
+        yield Account(endpoint, ROOT)
+
+
+def podman(*arguments: str) -> str:
+    done = subprocess.run(["podman", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def push_images(account: Account) -> None:
+    """Fills the two repositories with the images that .ci/ecs-task has built."""
+    for name, tag in (("llm-proxy-init", EXAMPLES["INIT_TAG"]), ("llm-proxy", EXAMPLES["PROXY_TAG"])):
+        account.client("ecr").create_repository(repositoryName=name)
+        registry = account.endpoint.removeprefix("http://")
+        podman("push", "--quiet", "--tls-verify=false", "--creds=AWS:any", f"localhost/{name}:test", f"{registry}/{name}:{tag}")
+
+
+def rewritten(account: Account, secrets: dict[str, str]) -> dict:
+    """proxy.json for one machine. What is changed, and nothing else:
+
+    - the placeholders are filled in, as in a real account;
+    - the processor is this machine's;
+    - the volume has a name of its own: fakecloud shares volumes of one name between tasks;
+    - the init container gets the emulator's address and credentials by variables, because no
+      agent answers for the task role here.
+    """
+    task = load("task-definitions/proxy.json", {**EXAMPLES, **secrets})
+    task["runtimePlatform"]["cpuArchitecture"] = "X86_64"
+    del task["taskRoleArn"]
+    volume = f"config-{uuid.uuid4().hex[:12]}"
+    task["volumes"][0]["name"] = volume
+    for container in task["containerDefinitions"]:
+        container["mountPoints"][0]["sourceVolume"] = volume
+    endpoint = account.endpoint.replace("127.0.0.1", HOST)
+    given = {"AWS_ENDPOINT_URL": endpoint, **account.credentials.environment()}
+    init = task["containerDefinitions"][0]
+    init["environment"] += [{"name": name, "value": value} for name, value in given.items()]
+    return task
+
+
+@dataclass
+class Task:
+    """A task that was run."""
+
+    account: Account
+    arn: str
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+    def described(self) -> dict:
+        (task,) = self.account.client("ecs").describe_tasks(cluster="one", tasks=[self.arn])["tasks"]
+        return task
+
+    def wait_for(self, status: str) -> dict:
+        """Waits until the task has come to a status."""
+        wait_until(lambda: self.described()["lastStatus"] in (status, "STOPPED"), status)
+        task = self.described()
+        assert task["lastStatus"] == status, task.get("stoppedReason")
+        return task
+
+    def stop(self) -> None:
+        self.account.client("ecs").stop_task(cluster="one", task=self.arn)
+
+    def container(self, name: str) -> str:
+        """The name of one of its containers in podman."""
+        return f"{self.id}-{name}"
+
+    def log(self, prefix: str, name: str) -> str:
+        """What a container has written, from CloudWatch Logs."""
+        stream = f"{prefix}/{name}/{self.id}"
+        read = self.account.client("logs").get_log_events
+        events = read(logGroupName="/ecs/llm-proxy", logStreamName=stream, startFromHead=True)["events"]
+        return "\n".join(event["message"] for event in events)
+
+
+def run_task(account: Account, task: dict, folder: Path) -> Task:
+    """Registers a task definition and runs one task of it."""
+    ecs = account.client("ecs")
+    registered = ecs.register_task_definition(**task)["taskDefinition"]["taskDefinitionArn"]
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-11111111"], "assignPublicIp": "DISABLED"}}
+    started = ecs.run_task(cluster="one", taskDefinition=registered, launchType="FARGATE", networkConfiguration=network)
+    assert started["failures"] == []
+    return Task(account, started["tasks"][0]["taskArn"], folder)
+
+
+def prepare(account: Account, database_url: str) -> dict[str, str]:
+    """Everything that docs/deploy.md has one make beforehand; returns the secrets' ARNs by placeholder."""
+    account.create_lock_table()
+    account.client("logs").create_log_group(logGroupName="/ecs/llm-proxy")
+    account.client("ecs").create_cluster(clusterName="one")
+    for name, value in (("log-level", "info"), ("db-driver", "postgres"), ("redis-addr", "redis:6379")):
+        account.put_parameter(f"/llm-proxy/{name}", value)
+    values = {
+        "MANAGEMENT_TOKEN_SECRET_ARN": "token",
+        "DATABASE_URL_SECRET_ARN": database_url,
+        "REDIS_URL_SECRET_ARN": "rediss://redis:6379",
+    }
+    secrets = account.client("secretsmanager")
+    return {
+        name: secrets.create_secret(Name=f"llm-proxy/{name.lower()}", SecretString=value)["ARN"]
+        for name, value in values.items()
+    }
