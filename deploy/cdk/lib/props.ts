@@ -5,7 +5,7 @@ import type { Repositories } from './repositories.ts';
 /** Secrets that ECS injects. Each holds the plain value. */
 export interface Secrets {
   readonly managementToken: sm.ISecret;
-  /** `postgres://user:password@host:5432/name?sslmode=verify-full` */
+  /** `postgres://user:password@host:5432/name?sslmode=require` */
   readonly databaseUrl: sm.ISecret;
   /** `rediss://:password@host:6379` */
   readonly redisUrl: sm.ISecret;

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { App } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { choicesOf } from '../lib/choices.ts';
+import { LlmProxyFoundationStack } from '../lib/foundation.ts';
 import { LlmProxyComputeStack } from '../lib/stacks.ts';
 
 const choices = (context: Record<string, unknown>) => choicesOf(new App({ context }).node);
@@ -26,4 +27,16 @@ test('a public stack asks for public subnets, a private one does not', () => {
   };
   assert.ok(parameters(true).includes('PublicSubnetA'));
   assert.ok(!parameters(false).some((name) => name.startsWith('Public')));
+});
+
+test('the foundation puts out what the compute layer asks for, and keeps secrets secret', () => {
+  const foundation = Template.fromStack(new LlmProxyFoundationStack(new App(), 'Test'));
+  const compute = Template.fromStack(new LlmProxyComputeStack(new App(), 'Test'));
+  const asked = Object.keys(compute.findParameters('*')).filter((name) => !name.endsWith('Tag'));
+  assert.deepEqual(Object.keys(foundation.findOutputs('*')).sort(), asked.sort());
+  foundation.hasResourceProperties('AWS::SecretsManager::Secret', {
+    SecretString: Match.objectLike({ 'Fn::Join': ['', Match.arrayWith(['postgres://proxy:{{resolve:secretsmanager:'])] }),
+  });
+  // The event bus speaks plain TCP, the cache TLS.
+  foundation.hasResourceProperties('AWS::ElastiCache::ReplicationGroup', { TransitEncryptionMode: 'preferred' });
 });
