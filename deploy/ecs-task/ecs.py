@@ -4,6 +4,7 @@ Everything runs in the mount and network namespaces that .ci/ecs-task makes, so 
 PostgreSQL can listen everywhere and containers reach them by podman's name of the host.
 """
 
+import json
 import os
 import subprocess
 import uuid
@@ -22,18 +23,20 @@ ROOT = Credentials("test", "test")
 
 
 @contextmanager
-def fakecloud(folder: Path, *options: str) -> Iterator[Account]:
-    """fakecloud with an account; FAKECLOUD names the program."""
+def fakecloud(folder: Path) -> Iterator[Account]:
+    """fakecloud with an account, which enforces IAM; FAKECLOUD names the program."""
     port = free_port()
     environment = {
         **os.environ,
         "FAKECLOUD_CONTAINER_CLI": str(Path(__file__).parent / "podman"),
         "CONTAINER_LOGS": str(folder),
+        # Leads the agent's address, where a task gets its role's credentials, to fakecloud.
+        "FAKECLOUD_ECS_CREDS_HELPER_IMAGE": "localhost/agent:test",
         # Checks of health are podman's to make, not those of a systemd that is not there.
         "DISABLE_HC_SYSTEMD": "true",
     }
     command = [os.environ["FAKECLOUD"], "--addr", f"0.0.0.0:{port}", "--region", REGION]
-    command += ["--account-id", EXAMPLES["ACCOUNT_ID"], *options]
+    command += ["--account-id", EXAMPLES["ACCOUNT_ID"], "--iam", "strict", "--verify-sigv4"]
     endpoint = f"http://127.0.0.1:{port}"
     with running(command, lambda: answers(f"{endpoint}/_fakecloud/health"), folder, env=environment):
         yield Account(endpoint, ROOT)
@@ -59,20 +62,16 @@ def rewritten(account: Account, secrets: dict[str, str]) -> dict:
     - the placeholders are filled in, as in a real account;
     - the processor is this machine's;
     - the volume has a name of its own: fakecloud shares volumes of one name between tasks;
-    - the init container gets the emulator's address and credentials by variables, because no
-      agent answers for the task role here.
+    - the init container gets the emulator's address.
     """
     task = load("task-definitions/proxy.json", {**EXAMPLES, **secrets})
     task["runtimePlatform"]["cpuArchitecture"] = "X86_64"
-    del task["taskRoleArn"]
     volume = f"config-{uuid.uuid4().hex[:12]}"
     task["volumes"][0]["name"] = volume
     for container in task["containerDefinitions"]:
         container["mountPoints"][0]["sourceVolume"] = volume
     endpoint = account.endpoint.replace("127.0.0.1", HOST)
-    given = {"AWS_ENDPOINT_URL": endpoint, **account.credentials.environment()}
-    init = task["containerDefinitions"][0]
-    init["environment"] += [{"name": name, "value": value} for name, value in given.items()]
+    task["containerDefinitions"][0]["environment"].append({"name": "AWS_ENDPOINT_URL", "value": endpoint})
     return task
 
 
@@ -126,6 +125,11 @@ def run_task(account: Account, task: dict, folder: Path) -> Task:
 
 def prepare(account: Account, database_url: str) -> dict[str, str]:
     """Everything that docs/deploy.md has one make beforehand; returns the secrets' ARNs by placeholder."""
+    iam, trust = account.client("iam"), json.dumps(load("iam/trust.json"))
+    for name, policy in (("llm-proxy-task", "task-role"), ("llm-proxy-execution", "execution-role")):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        document = json.dumps(load(f"iam/{policy}.json"))
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
     account.create_lock_table()
     account.client("logs").create_log_group(logGroupName="/ecs/llm-proxy")
     account.client("ecs").create_cluster(clusterName="one")

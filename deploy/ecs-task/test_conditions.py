@@ -22,7 +22,7 @@ THROUGH_SSM = {
 
 @pytest.fixture(name="account", scope="module")
 def _account(tmp_path_factory):
-    with fakecloud(tmp_path_factory.mktemp("iam"), "--iam", "strict", "--verify-sigv4") as account:
+    with fakecloud(tmp_path_factory.mktemp("iam")) as account:
         account.create_lock_table()
         account.put_parameter(PARAMETER, PROVIDERS, Type="SecureString")
         yield account

@@ -8,6 +8,8 @@ import pytest
 
 from account import PARAMETER, PROVIDERS
 from ecs import HOST, Task, fakecloud, podman, prepare, push_images, rewritten, run_task
+from least_privilege import without_action
+from placeholders import load
 from servers import postgres, postgres_programs, query, wait_until
 
 INIT, PROXY = "llm-proxy-init", "llm-proxy"
@@ -121,6 +123,20 @@ def test_when_the_init_container_fails_the_proxy_never_starts(config, code, word
     assert task.container(PROXY) not in podman("ps", "--all", "--format", "{{.Names}}").splitlines()
     streams = task.account.client("logs").describe_log_streams(logGroupName="/ecs/llm-proxy")["logStreams"]
     assert not any(f"proxy/{PROXY}/{task.id}" in stream["logStreamName"] for stream in streams)
+
+
+def test_with_a_right_missing_the_proxy_never_starts(start, account, folder):
+    """The credentials are the task role's, from the agent's address, and IAM is enforced."""
+    iam, less = account.client("iam"), without_action(load("iam/task-role.json"), "dynamodb:PutItem")
+    role = {"RoleName": "llm-proxy-task", "PolicyName": "task-role"}
+    iam.put_role_policy(**role, PolicyDocument=json.dumps(less))
+    try:
+        ended = start().wait_for("STOPPED")
+    finally:
+        iam.put_role_policy(**role, PolicyDocument=json.dumps(load("iam/task-role.json")))
+    assert "exited with code 77" in ended["stoppedReason"]
+    wait_until(lambda: '"exit_code":77' in kept_logs(folder), "the init container's log")
+    assert "assumed-role/llm-proxy-task" in kept_logs(folder)
 
 
 def kept_logs(folder) -> str:
