@@ -27,7 +27,7 @@ Exit codes:
     0  done
     1  a migration failed and was rolled back
    64  bad usage or settings
-   65  the provider config is invalid
+   65  the provider config or a migration file is invalid
    69  DynamoDB, SSM or PostgreSQL can't be reached
    70  a bug of this program
    73  the config file can't be written
