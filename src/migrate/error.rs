@@ -23,8 +23,8 @@ pub enum Error {
     Source(#[from] source::Error),
     /// A migration would end the transaction that it shares with its rows in the ledgers.
     #[error(
-        "{file}:{line}: {word} in a migration that runs in a transaction; take it out, \
-         or mark the migration as one without a transaction"
+        "{file}:{line}: {word} in a migration that runs in a transaction; take it out, or mark the migration \
+         as one without a transaction; if a function ends here, put StatementBegin and StatementEnd around it"
     )]
     OwnTransaction {
         /// The migration's file.

@@ -87,6 +87,11 @@ pub async fn run(
     let limits = Limits { lock: settings.lock_timeout, statement: settings.statement_timeout };
     let set = limits.set(&mut session).await;
     set.map_err(|error| Error::of_ledger("setting time limits", &error))?;
+
+    // What can't be finished is refused before there are even ledgers.
+    let found = ledger::read(&mut session).await;
+    let found = found.map_err(|error| Error::of_ledger("reading the ledgers", &error))?;
+    to_run(catalogue, &found, settings)?;
     let ledgers = reconcile(&mut session, catalogue, settings).await?;
     let todo = to_run(catalogue, &ledgers, settings)?;
     let mut attempts = Attempts::new(Adapter::new(session, limits), reopen);
