@@ -104,11 +104,11 @@ impl Adapter {
     /// All statements and the rows in the ledgers, or nothing.
     async fn run_whole(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
         let mut transaction = self.connection.begin().await?;
-        let number = transaction_number(&mut transaction).await?;
+        ledger::mark(&mut transaction).await?;
         for (index, statement) in statements.iter().enumerate() {
             run(&mut transaction, statement).await.map_err(|source| Error::Statement { index, source })?;
         }
-        if transaction_number(&mut transaction).await? != number {
+        if !ledger::is_marked(&mut transaction).await? {
             return Err(Error::Escaped);
         }
         record(&mut transaction, self.version, rows).await?;
@@ -130,8 +130,11 @@ impl Adapter {
             if is_patient {
                 self.limits.without_lock_timeout().set(&mut self.connection).await?;
             }
-            let done = run(&mut self.connection, statement).await;
-            done.map_err(|source| Error::Statement { index, source })?;
+            if let Err(source) = run(&mut self.connection, statement).await {
+                // A transaction that the migration began itself would refuse what comes next.
+                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
+                return Err(Error::Statement { index, source });
+            }
             if is_patient {
                 self.limits.set(&mut self.connection).await?;
             }
@@ -154,10 +157,6 @@ async fn record(connection: &mut PgConnection, version: i64, rows: &[&str]) -> R
         sqlx::raw_sql(AssertSqlSafe(*row)).execute(&mut *connection).await?;
     }
     Ok(ledger::mirror(connection, &[version]).await?)
-}
-
-async fn transaction_number(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT txid_current()").fetch_one(connection).await
 }
 
 impl AsyncTransaction for Adapter {

@@ -219,6 +219,26 @@ async fn accept(connection: &mut PgConnection, divergent: &[&Entry]) -> Result<(
     Ok(())
 }
 
+/// Marks a transaction, so that it can be told from the next one: by a lock, which ends with
+/// it. Taking one is no query, so the isolation level may still be set.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn mark(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let lock = "LOCK TABLE refinery_schema_history IN ACCESS SHARE MODE";
+    sqlx::raw_sql(lock).execute(connection).await.map(drop)
+}
+
+/// Whether the transaction is still the marked one.
+///
+/// # Errors
+/// Those of the query.
+pub async fn is_marked(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let found = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() \
+        AND relation = 'refinery_schema_history'::regclass AND mode = 'AccessShareLock')";
+    sqlx::raw_sql(found).fetch_one(connection).await?.try_get(0)
+}
+
 /// Whether a version is applied, after which nobody else can apply it until the
 /// transaction ends: goose's own insert of a row waits for this lock.
 ///
