@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::init::STUCK;
 use crate::{Result, World, go, home, versions};
 
 /// An installed goose.
@@ -81,11 +82,11 @@ impl Goose {
     /// Runs a command over a folder of migrations; returns what goose said.
     ///
     /// # Errors
-    /// goose failed; its words are in the message.
+    /// goose failed; its words are in the message. Or it does not end.
     pub async fn run(&self, folder: &Path, database_url: &str, command: &[&str]) -> Result<String> {
         let mut goose = tokio::process::Command::new(&self.0);
-        let said =
-            goose.arg("-dir").arg(folder).args(["postgres", database_url]).args(command).output().await?;
+        goose.arg("-dir").arg(folder).args(["postgres", database_url]).args(command).kill_on_drop(true);
+        let said = tokio::time::timeout(STUCK, goose.output()).await.map_err(|_| "goose does not end")??;
         let words = [said.stdout, said.stderr].concat();
         let words = String::from_utf8_lossy(&words).into_owned();
         if said.status.success() { Ok(words) } else { Err(words.into()) }

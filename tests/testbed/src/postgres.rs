@@ -18,6 +18,8 @@ use crate::{Result, home, install};
 
 const SUPERUSER: &str = "postgres";
 const PASSWORD: &str = "the-superusers-own";
+/// Its members are let in without a password.
+const TRUSTED: &str = "trusted";
 
 /// A server that can be started and stopped.
 #[derive(Debug)]
@@ -70,7 +72,10 @@ impl Postgres {
             SUPERUSER,
         ]);
         initdb.arg("--pwfile").arg(password).arg("--pgdata").arg(self.folder.join("data"));
-        succeed(&mut initdb)
+        succeed(&mut initdb)?;
+        let rules = self.folder.join("data/pg_hba.conf");
+        let others = fs::read_to_string(&rules)?;
+        Ok(fs::write(rules, format!("host all +{TRUSTED} 127.0.0.1/32 trust\n{others}"))?)
     }
 
     /// One of the server programs, as the server's user.
@@ -214,6 +219,40 @@ impl Postgres {
             .ssl_mode(PgSslMode::Disable)
             .disable_statement_logging();
         Ok(options.connect().await?)
+    }
+
+    /// A database's schema and data as pg_dump writes them, without what is different in each
+    /// dump. `arguments` say what to leave out.
+    ///
+    /// # Errors
+    /// pg_dump is not beside the server programs, or fails.
+    pub async fn dump(&self, database: &str, arguments: &[&str]) -> Result<String> {
+        let mut dump = tokio::process::Command::from(self.command("pg_dump"));
+        dump.args(["--host=127.0.0.1", "--username", SUPERUSER, "--dbname", database]).args(arguments);
+        let said = dump.env("PGPORT", self.port.to_string()).env("PGPASSWORD", PASSWORD).output().await?;
+        if !said.status.success() {
+            return Err(format!("pg_dump failed: {}", String::from_utf8_lossy(&said.stderr)).into());
+        }
+        // Newer releases put a random word around everything.
+        let is_random = |line: &&str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
+        let text = String::from_utf8(said.stdout)?;
+        Ok(text.lines().filter(|line| !is_random(line)).fold(String::new(), |dump, line| dump + line + "\n"))
+    }
+
+    /// Lets a role in without a password from now on: proving that one knows it takes most of a
+    /// short run's time in a build without optimisation.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn trust(&self, role: &str) -> Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        let group = format!(
+            "DO $$ BEGIN CREATE ROLE {TRUSTED}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$"
+        );
+        for statement in [group, format!("GRANT {TRUSTED} TO {role}")] {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
+        Ok(connection.close().await?)
     }
 
     /// Creates a role that may log in and a database that it owns, both called `name`.
