@@ -1,0 +1,4 @@
+-- +goose up
+CREATE TABLE small (a int);
+-- +goose down
+DROP TABLE small;

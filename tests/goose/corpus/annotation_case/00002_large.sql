@@ -1,0 +1,8 @@
+-- +goose no transaction
+--+goose UP
+-- +goose STATEMENTBEGIN
+CREATE TABLE large (a int)
+;
+-- +goose statementend
+--+goose DOWN
+DROP TABLE large;

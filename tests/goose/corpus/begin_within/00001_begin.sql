@@ -1,0 +1,5 @@
+-- +goose Up
+BEGIN;
+CREATE TABLE t (a int);
+START TRANSACTION;
+INSERT INTO t VALUES (1);

@@ -1,0 +1,2 @@
+-- +goose Up
+INSERT INTO one VALUES (7); INSERT INTO two VALUES (7);

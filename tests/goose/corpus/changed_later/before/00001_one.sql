@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TABLE one (a int);

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE INDEX CONCURRENTLY one_b ON one (b);

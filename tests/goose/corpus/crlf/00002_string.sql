@@ -1,0 +1,3 @@
+-- +goose Up
+INSERT INTO windows VALUES (1, 'over
+two lines');

@@ -1,0 +1,3 @@
+-- +goose Up
+DEALLOCATE ALL;
+INSERT INTO t VALUES (2);

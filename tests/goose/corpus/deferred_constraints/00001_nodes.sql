@@ -1,0 +1,8 @@
+-- +goose Up
+CREATE TABLE nodes (
+    id     int PRIMARY KEY,
+    parent int REFERENCES nodes (id) DEFERRABLE INITIALLY IMMEDIATE
+);
+SET CONSTRAINTS ALL DEFERRED;
+INSERT INTO nodes VALUES (2, 1);
+INSERT INTO nodes VALUES (1, NULL);

@@ -1,0 +1,4 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+DISCARD ALL;
+INSERT INTO t VALUES (2);

@@ -1,0 +1,6 @@
+-- +goose Up
+
+-- only a comment
+
+-- +goose Down
+DROP TABLE nowhere;

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TYPE state AS ENUM ('on');

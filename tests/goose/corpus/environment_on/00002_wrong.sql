@@ -1,0 +1,3 @@
+-- +goose ENVSUB ON
+-- +goose Up
+CREATE TABLE two (a text DEFAULT '${NOT_SET:-x}');

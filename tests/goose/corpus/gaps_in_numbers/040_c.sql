@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TABLE c (n int DEFAULT 40);
+-- +goose Down
+DROP TABLE c;

@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TABLE d (n int DEFAULT 41);
+-- +goose Down
+DROP TABLE d;

@@ -1,0 +1,4 @@
+-- +goose Up
+  -- +goose StatementBegin
+CREATE TABLE two (a int);
+  -- +goose StatementEnd

@@ -1,0 +1,4 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+INSERT INTO one VALUES (3), (4);
+CREATE UNIQUE INDEX CONCURRENTLY one_b ON one (b);

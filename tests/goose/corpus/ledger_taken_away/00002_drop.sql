@@ -1,0 +1,2 @@
+-- +goose Up
+DROP TABLE goose_db_version;

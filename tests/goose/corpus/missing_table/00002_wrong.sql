@@ -1,0 +1,3 @@
+-- +goose Up
+INSERT INTO one VALUES (5);
+INSERT INTO two VALUES (5);

@@ -1,0 +1,3 @@
+-- +goose Up
+INSERT INTO one VALUES (3);
+CREATE ROLE somebody;

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TABLE three (a int);

@@ -1,0 +1,3 @@
+-- +goose Up
+CREATE TABLE t (a int);
+INSERT INTO t VALUES (1);

@@ -1,0 +1,5 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+BEGIN;
+INSERT INTO t VALUES (3);
+INSERT INTO nowhere VALUES (1);

@@ -1,0 +1,3 @@
+-- +goose Up
+SET TRANSACTION READ ONLY;
+SELECT count(*) FROM one;

@@ -1,0 +1,9 @@
+-- +goose Up
+CREATE TABLE kept (a int);
+SAVEPOINT before;
+INSERT INTO kept VALUES (1);
+ROLLBACK TO SAVEPOINT before;
+INSERT INTO kept VALUES (2);
+RELEASE SAVEPOINT before;
+SAVEPOINT open;
+INSERT INTO kept VALUES (3);

@@ -1,0 +1,3 @@
+-- +goose Up
+CREATE TABLE plain (a int);
+ALTER TABLE app.sessions SET SCHEMA public;

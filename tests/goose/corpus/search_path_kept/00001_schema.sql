@@ -1,0 +1,3 @@
+-- +goose Up
+CREATE SCHEMA app;
+SET search_path TO app, public;

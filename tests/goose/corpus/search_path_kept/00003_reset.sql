@@ -1,0 +1,3 @@
+-- +goose Up
+RESET search_path;
+CREATE TABLE there (a int);

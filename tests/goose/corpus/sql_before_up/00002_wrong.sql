@@ -1,0 +1,3 @@
+CREATE TABLE two (a int);
+-- +goose Up
+CREATE TABLE three (a int);

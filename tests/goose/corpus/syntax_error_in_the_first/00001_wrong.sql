@@ -1,0 +1,3 @@
+-- +goose Up
+CREATE TABLE fine (a int);
+CREATE TABEL wrong (a int);

@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE TEMPORARY TABLE scratch (a int) ON COMMIT DROP;
+INSERT INTO scratch VALUES (1), (2);
+CREATE TABLE result AS SELECT sum(a) AS sum FROM scratch;
+CREATE TEMPORARY TABLE longer AS SELECT 3 AS a;

@@ -1,0 +1,2 @@
+-- +goose Up
+INSERT INTO result SELECT a FROM longer;

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE leap ADD COLUMN note text;

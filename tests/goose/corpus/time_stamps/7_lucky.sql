@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TABLE lucky (n int);

@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TABLE two (a int)
+-- +goose Down
+DROP TABLE two;

@@ -1,0 +1,3 @@
+-- +goose Up
+-- +goose Befehl
+CREATE TABLE two (a int);

@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TABLE two (a int);
+-- +goose Up
+CREATE TABLE three (a int);

@@ -1,0 +1,2 @@
+-- +goose Up
+INSERT INTO one VALUES (3);

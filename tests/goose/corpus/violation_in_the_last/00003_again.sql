@@ -1,0 +1,3 @@
+-- +goose Up
+INSERT INTO one VALUES (4);
+INSERT INTO one VALUES (2);
