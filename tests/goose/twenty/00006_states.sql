@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TYPE state AS ENUM ('open', 'closed');
+-- +goose Down
+DROP TYPE state;

@@ -1,0 +1,4 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+ALTER TABLE accounts VALIDATE CONSTRAINT never_negative;
+-- +goose Down
