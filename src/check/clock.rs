@@ -1,18 +1,10 @@
 //! The clock, against AWS's: signatures are refused when it is minutes off, and init.sh's
 //! locks are judged by it.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
+use serde_json::json;
 
 use super::Verdict;
+use super::ask::Question;
 use crate::aws::Clients;
 use crate::exit::ExitCode;
 use crate::lock::state::SKEW_ALLOWANCE;
@@ -23,12 +15,11 @@ const REFUSED: i64 = 290;
 /// From here on it is worth a look.
 const SUSPICIOUS: i64 = SKEW_ALLOWANCE / 2;
 
-/// Asks DynamoDB for anything, and looks at the date that any answer bears.
+/// Asks DynamoDB anything, and looks at the date that any answer bears.
 pub async fn check(clients: &Clients, table: &str) -> Verdict {
-    let seen = DateSeen::default();
-    let call = clients.dynamodb.client.describe_table().table_name(table);
-    let _ = call.customize().interceptor(seen.clone()).send().await;
-    match seen.skew() {
+    let question = Question::new("DynamoDB_20120810.DescribeTable", &json!({ "TableName": table }));
+    let _ = question.ask_dynamodb(clients, "dynamodb:DescribeTable", table).await;
+    match question.ahead() {
         Some(ahead) => judge(ahead),
         None => Verdict::warn("no answer of AWS's to compare with", "see credentials and lock-table"),
     }
@@ -48,37 +39,6 @@ fn judge(ahead: i64) -> Verdict {
         }
         off_by if off_by >= SUSPICIOUS => Verdict::warn(off, advice),
         _ => Verdict::ok(off),
-    }
-}
-
-/// Notes by how much our clock is ahead when an answer comes.
-#[derive(Debug, Clone, Default)]
-struct DateSeen(Arc<Mutex<Option<i64>>>);
-
-impl DateSeen {
-    fn skew(&self) -> Option<i64> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intercept for DateSeen {
-    fn name(&self) -> &'static str {
-        "DateSeen"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        if let Some(date) = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok()) {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let ahead = now.as_secs().cast_signed().saturating_sub(date.secs());
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
-        }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! bound; that each says what it found, how long that took and what to do about it; and
 //! that nothing is changed, but for what is asked for and taken back at once.
 
+mod ask;
 mod aws;
 mod clock;
 mod connection;

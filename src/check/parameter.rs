@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_ssm::types::{ParameterStringFilter, ParameterTier};
+use serde_json::json;
 
 use super::Verdict;
+use super::ask::{Question, list, text};
 use super::aws::read;
 use crate::aws::Clients;
 use crate::config::{self, ProviderConfig, packed};
@@ -50,20 +51,23 @@ fn read_error(error: &config::Error) -> Verdict {
 }
 
 /// The tier, where the role may ask: reading a value does not tell it.
-async fn tier(clients: &Clients, name: &str) -> Option<ParameterTier> {
+async fn tier(clients: &Clients, name: &str) -> Option<String> {
     // An ARN ends in `:parameter` and the name; a version or a label follows a colon.
     let name = name.split_once(":parameter").map_or(name, |(_, name)| name);
     let name = name.split(':').next().unwrap_or(name);
-    let filter = ParameterStringFilter::builder().key("Name").option("Equals").values(name).build().ok()?;
-    let told = clients.ssm.client.describe_parameters().parameter_filters(filter).send().await.ok()?;
-    told.parameters().iter().find(|found| found.name() == Some(name))?.tier().cloned()
+    let filter = json!({ "Key": "Name", "Option": "Equals", "Values": [name] });
+    let body = json!({ "ParameterFilters": [filter] });
+    let question = Question::new("AmazonSSM.DescribeParameters", &body);
+    let answer = question.ask_ssm(clients, "ssm:DescribeParameters", name).await.ok()?;
+    let found = list(&answer, "/Parameters").iter().find(|found| text(found, "/Name") == name)?;
+    Some(text(found, "/Tier").to_owned())
 }
 
-fn judge(config: &ProviderConfig, source: &str, stored: Option<(usize, Option<ParameterTier>)>) -> Verdict {
+fn judge(config: &ProviderConfig, source: &str, stored: Option<(usize, Option<String>)>) -> Verdict {
     let mut what = format!("{source} is valid");
     let mut advice = Vec::new();
     if let Some((size, tier)) = stored {
-        let limit = if tier == Some(ParameterTier::Standard) { STANDARD } else { ADVANCED };
+        let limit = if tier.as_deref() == Some("Standard") { STANDARD } else { ADVANCED };
         let tier = tier.map_or("tier unknown".to_owned(), |tier| format!("tier {tier}"));
         what = format!("{what}: {size} bytes stored, {tier}");
         if size >= limit / 10 * 9 {
