@@ -71,7 +71,7 @@ impl Clients {
     /// # Errors
     /// [`Kind::NoRegion`] when none is configured.
     pub async fn from_environment() -> Result<Self, Error> {
-        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
+        Self::of(&configuration().await)
     }
 
     /// Sets the clients up by a configuration that may say more than the environment.

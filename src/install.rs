@@ -37,8 +37,8 @@ pub fn install(folder: &Path) -> Result<(PathBuf, Written), config::Error> {
 /// Does `run`, and copies the program meanwhile where that is asked for. What goes wrong
 /// with the copy is told in the log and nothing else.
 pub async fn beside<T>(folder: Option<&Path>, run: impl Future<Output = T>) -> T {
-    let Some(folder) = folder.map(Path::to_owned) else { return run.await };
     let copying = async {
+        let Some(folder) = folder.map(Path::to_owned) else { return };
         match tokio::task::spawn_blocking(move || install(&folder)).await {
             Ok(Ok((path, Written::Changed))) => {
                 tracing::info!(step = "install", "copied this program to {}", path.display());
