@@ -4,6 +4,7 @@ Everything runs in the mount and network namespaces that .ci/ecs-task makes, so 
 PostgreSQL can listen everywhere and containers reach them by podman's name of the host.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -36,7 +37,7 @@ def fakecloud(folder: Path) -> Iterator[Account]:
         "DISABLE_HC_SYSTEMD": "true",
     }
     command = [os.environ["FAKECLOUD"], "--addr", f"0.0.0.0:{port}", "--region", REGION]
-    command += ["--account-id", EXAMPLES["ACCOUNT_ID"], "--iam", "strict", "--verify-sigv4"]
+    command += ["--account-id", EXAMPLES["ACCOUNT_ID"], "--iam", "strict"]
     endpoint = f"http://127.0.0.1:{port}"
     with running(command, lambda: answers(f"{endpoint}/_fakecloud/health"), folder, env=environment):
         yield Account(endpoint, ROOT)
@@ -48,12 +49,19 @@ def podman(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def containers() -> list[str]:
+    """The names of all containers in podman."""
+    return podman("ps", "--all", "--format", "{{.Names}}").splitlines()
+
+
 def push_images(account: Account) -> None:
     """Fills the two repositories with the images that .ci/ecs-task has built."""
+    ecr, registry = account.client("ecr"), account.endpoint.removeprefix("http://")
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    how = ["--quiet", "--tls-verify=false", f"--creds={base64.b64decode(token).decode()}"]
     for name, tag in (("llm-proxy-init", EXAMPLES["INIT_TAG"]), ("llm-proxy", EXAMPLES["PROXY_TAG"])):
-        account.client("ecr").create_repository(repositoryName=name)
-        registry = account.endpoint.removeprefix("http://")
-        podman("push", "--quiet", "--tls-verify=false", "--creds=AWS:any", f"localhost/{name}:test", f"{registry}/{name}:{tag}")
+        ecr.create_repository(repositoryName=name)
+        podman("push", *how, f"localhost/{name}:test", f"{registry}/{name}:{tag}")
 
 
 def rewritten(account: Account, secrets: dict[str, str]) -> dict:
@@ -105,12 +113,12 @@ class Task:
         """The name of one of its containers in podman."""
         return f"{self.id}-{name}"
 
-    def log(self, prefix: str, name: str) -> str:
-        """What a container has written, from CloudWatch Logs."""
-        stream = f"{prefix}/{name}/{self.id}"
-        read = self.account.client("logs").get_log_events
-        events = read(logGroupName="/ecs/llm-proxy", logStreamName=stream, startFromHead=True)["events"]
-        return "\n".join(event["message"] for event in events)
+    def kept_log(self, name: str) -> str:
+        """What a container has written, once it is gone."""
+        log = self.folder / f"{self.container(name)}.log"
+        wait_until(log.exists, str(log))
+        wait_until(lambda: self.container(name) not in containers(), "the container's end")
+        return log.read_text()
 
 
 def run_task(account: Account, task: dict, folder: Path) -> Task:

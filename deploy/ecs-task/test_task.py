@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from account import PARAMETER, PROVIDERS
-from ecs import HOST, Task, fakecloud, podman, prepare, push_images, rewritten, run_task
+from ecs import HOST, Task, containers, fakecloud, podman, prepare, push_images, rewritten, run_task
 from least_privilege import without_action
 from placeholders import load
 from servers import postgres, postgres_programs, query, wait_until
@@ -85,7 +85,8 @@ def test_the_init_container_succeeds_and_the_proxy_reads_its_config(start, accou
     assert f"config {hashlib.sha256(PROVIDERS.encode()).hexdigest()}" in seen
     assert "driver postgres, level info, redis redis:6379" in seen
     # The health check of proxy.json, by podman; then by HTTP.
-    podman("healthcheck", "run", task.container(PROXY))
+    check = ["podman", "healthcheck", "run", task.container(PROXY)]
+    wait_until(lambda: subprocess.run(check, capture_output=True).returncode == 0, "health")
     assert podman("exec", task.container(PROXY), "wget", "-q", "-O", "-", "http://127.0.0.1:8080/health") == "ok"
 
 
@@ -103,7 +104,7 @@ def test_users_mounts_and_read_only_roots_are_those_of_the_file(start):
     assert proxy["HostConfig"]["Init"] is True
     assert proxy["Config"]["StopTimeout"] == 120
     seen = podman("logs", task.container(PROXY)).splitlines()
-    assert {"user 100:101", "volume read-only", "process 1 is catatonit"} <= set(seen)
+    assert {"user 100:101", "volume read-only", "process 1 is podman-init"} <= set(seen)
 
 
 @pytest.mark.parametrize(
@@ -111,56 +112,50 @@ def test_users_mounts_and_read_only_roots_are_those_of_the_file(start):
     [(None, 78, "ssm:GetParameter"), ("apis: {}", 65, "apis"), ("}{", 65, "YAML")],
     ids=["no parameter", "no providers", "no YAML"],
 )
-def test_when_the_init_container_fails_the_proxy_never_starts(config, code, words, start, folder):
+def test_when_the_init_container_fails_the_proxy_never_starts(config, code, words, start):
     task = start(config)
     ended = task.wait_for("STOPPED")
     assert ended["stopCode"] == "TaskFailedToStart"
     assert f"exited with code {code}" in ended["stoppedReason"]
-    # Its log is kept when its container goes.
-    wait_until(lambda: f'"exit_code":{code}' in kept_logs(folder), "the init container's log")
-    last = next(line for line in kept_logs(folder).splitlines() if f'"exit_code":{code}' in line)
-    assert words in last
-    assert task.container(PROXY) not in podman("ps", "--all", "--format", "{{.Names}}").splitlines()
+    last = json.loads(task.kept_log(INIT).splitlines()[-1])
+    assert last["exit_code"] == code and words in last["message"]
+    assert task.container(PROXY) not in containers()
     streams = task.account.client("logs").describe_log_streams(logGroupName="/ecs/llm-proxy")["logStreams"]
     assert not any(f"proxy/{PROXY}/{task.id}" in stream["logStreamName"] for stream in streams)
 
 
-def test_with_a_right_missing_the_proxy_never_starts(start, account, folder):
+def test_with_a_right_missing_the_proxy_never_starts(start, account):
     """The credentials are the task role's, from the agent's address, and IAM is enforced."""
     iam, less = account.client("iam"), without_action(load("iam/task-role.json"), "dynamodb:PutItem")
     role = {"RoleName": "llm-proxy-task", "PolicyName": "task-role"}
     iam.put_role_policy(**role, PolicyDocument=json.dumps(less))
     try:
-        ended = start().wait_for("STOPPED")
+        task = start()
+        ended = task.wait_for("STOPPED")
     finally:
         iam.put_role_policy(**role, PolicyDocument=json.dumps(load("iam/task-role.json")))
     assert "exited with code 77" in ended["stoppedReason"]
-    wait_until(lambda: '"exit_code":77' in kept_logs(folder), "the init container's log")
-    assert "assumed-role/llm-proxy-task" in kept_logs(folder)
+    assert "assumed-role/llm-proxy-task" in task.kept_log(INIT)
 
 
-def kept_logs(folder) -> str:
-    return "".join(log.read_text() for log in folder.glob("*.log"))
-
-
-def test_stopped_mid_way_it_rolls_back_and_releases(start, account, database, folder):
+def test_stopped_mid_way_it_rolls_back_and_releases(start, account, database):
     """Another session holds up the first migration; the task is stopped meanwhile."""
     psql = [str(postgres_programs() / "psql"), "-X", "-q", database]
     with subprocess.Popen(psql, stdin=subprocess.PIPE, text=True) as other:
         other.stdin.write("BEGIN; CREATE TABLE projects (id text);\n")
         other.stdin.flush()
-        wait_until(lambda: query(database, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'") != "0", "the other session")
+        held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'"
+        wait_until(lambda: query(database, held) != "0", "the other session")
         task = start()
         ours = "FROM pg_stat_activity WHERE application_name LIKE 'llm-proxy-init/%'"
         wait_until(lambda: query(database, f"SELECT count(*) {ours} AND wait_event_type = 'Lock'") == "1", "the migration")
         assert account.lock() is not None
         task.stop()
-        ended = task.wait_for("STOPPED")
-        wait_until(lambda: '"exit_code":143' in kept_logs(folder), "the init container's log")
-        assert ended["lastStatus"] == "STOPPED"
+        task.wait_for("STOPPED")
+        assert json.loads(task.kept_log(INIT).splitlines()[-1])["exit_code"] == 143
         assert account.lock() is None
         assert query(database, f"SELECT count(*) {ours}") == "0"
-        assert task.container(PROXY) not in podman("ps", "--all", "--format", "{{.Names}}").splitlines()
+        assert task.container(PROXY) not in containers()
         other.stdin.write("ROLLBACK;\n")
     # Nothing is left of it, and the next task has everything to do.
     assert query(database, "SELECT to_regclass('projects') IS NULL") == "t"
