@@ -113,6 +113,14 @@ class Task:
         """The name of one of its containers in podman."""
         return f"{self.id}-{name}"
 
+    def log(self) -> str:
+        """What its containers have written, from CloudWatch Logs; fakecloud puts it into one stream."""
+        logs, group = self.account.client("logs"), {"logGroupName": "/ecs/llm-proxy"}
+        streams = [each["logStreamName"] for each in logs.describe_log_streams(**group)["logStreams"]]
+        own = [stream for stream in streams if stream.endswith(self.id)]
+        events = [event for stream in own for event in logs.get_log_events(**group, logStreamName=stream)["events"]]
+        return "\n".join(event["message"] for event in events)
+
     def kept_log(self, name: str) -> str:
         """What a container has written, once it is gone."""
         log = self.folder / f"{self.container(name)}.log"
