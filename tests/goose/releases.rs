@@ -115,8 +115,8 @@ async fn six_seven_six_on_a_live_database() -> Result<()> {
     });
     done?;
     assert!(used? > 0, "the tables were not used meanwhile");
-    let status = older(&world).arg("migrate").arg("status").arg("--json").run().await?;
-    let states: Vec<Value> = status.last()["migrations"]
+    let told = older(&world).arg("migrate").arg("status").arg("--json").run().await?;
+    let states: Vec<Value> = told.last()["migrations"]
         .as_array()
         .expect("a list")
         .iter()

@@ -3,8 +3,9 @@
 //! Promises a real PostgreSQL server and a real AWS emulator on free loopback ports,
 //! found on the machine or installed by itself, gone when the process that asked for
 //! them is gone, however it ends. [`World`] is one tenant in them: a database, an AWS
-//! account and a config folder of its own, so that tests never meet. [`AwsProxy`] and
-//! [`TcpProxy`] stand between the program and the servers and fail on demand.
+//! account and a config folder of its own, so that tests never meet. [`AwsProxy`],
+//! [`TcpProxy`] and [`StatementGate`] stand between the program and the servers and fail on
+//! demand.
 
 #![forbid(unsafe_code)]
 // Test code: a panic is how a test fails.

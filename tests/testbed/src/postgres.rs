@@ -221,11 +221,11 @@ impl Postgres {
         Ok(options.connect().await?)
     }
 
-    /// A database's schema and data as pg_dump writes them, without what is different in each
+    /// A database's schema and data as `pg_dump` writes them, without what is different in each
     /// dump. `arguments` say what to leave out.
     ///
     /// # Errors
-    /// pg_dump is not beside the server programs, or fails.
+    /// `pg_dump` is not beside the server programs, or fails.
     pub async fn dump(&self, database: &str, arguments: &[&str]) -> Result<String> {
         let mut dump = tokio::process::Command::from(self.command("pg_dump"));
         dump.args(["--host=127.0.0.1", "--username", SUPERUSER, "--dbname", database]).args(arguments);
