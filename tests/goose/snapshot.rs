@@ -1,6 +1,7 @@
 //! What is in a database: the schema as `pg_dump` has it, owners and rights included, every
 //! row, goose's ledger, and the invalid indexes, which `pg_dump` leaves out.
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use testbed::{Result, World};
 
@@ -17,17 +18,27 @@ pub struct Snapshot {
     pub invalid: Vec<String>,
 }
 
-/// Every row of every table, in the order of their texts, and how far sequences have come.
-/// The ledgers are looked at by themselves: their times differ, and refinery's is ours alone.
-const ROWS: &str = "
-    SELECT format('%s: %s', pg_class.oid::regclass, query_to_xml(format(
-            'SELECT * FROM %s AS t ORDER BY t::text', pg_class.oid::regclass), true, true, ''))
-        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+/// The tables whose rows are compared. The ledgers are looked at by themselves: their times
+/// differ, and refinery's is ours alone.
+const TABLES: &str = "
+    SELECT pg_class.oid::regclass::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
         WHERE relkind IN ('r', 'm') AND nspname !~ '^(pg_|information_schema)'
-        AND relname NOT IN ('goose_db_version', 'refinery_schema_history')
-    UNION ALL SELECT format('%s.%s: %s', schemaname, sequencename, last_value)
-        FROM pg_sequences WHERE sequencename <> 'goose_db_version_id_seq'
-    ORDER BY 1";
+        AND relname NOT IN ('goose_db_version', 'refinery_schema_history')";
+/// How far sequences have come.
+const SEQUENCES: &str = "
+    SELECT format('%s.%s: %s', schemaname, sequencename, last_value)
+        FROM pg_sequences WHERE sequencename <> 'goose_db_version_id_seq'";
+
+/// Every row of every table as a text, in order, and how far sequences have come.
+async fn rows(database: &mut PgConnection) -> Result<Vec<String>> {
+    let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut *database).await?;
+    let all = tables.iter().fold(SEQUENCES.to_owned(), |all, table| {
+        let name = table.replace('\'', "''");
+        format!("{all} UNION ALL SELECT '{name}: ' || whole_row::text FROM {table} AS whole_row")
+    });
+    let all = AssertSqlSafe(format!("{all} ORDER BY 1"));
+    Ok(sqlx::query_scalar(all).fetch_all(database).await?)
+}
 
 impl Snapshot {
     /// The present state of the world's database.
@@ -35,7 +46,7 @@ impl Snapshot {
         let arguments = ["--schema-only", "--exclude-table=refinery_schema_history"];
         let schema = world.testbed.postgres.dump(&world.database, &arguments).await?;
         let mut database = world.connect().await?;
-        let rows = sqlx::query_scalar(ROWS).fetch_all(&mut database).await?;
+        let rows = rows(&mut database).await?;
         let has_ledger = "SELECT to_regclass('public.goose_db_version') IS NOT NULL";
         let has_ledger: bool = sqlx::query_scalar(has_ledger).fetch_one(&mut database).await?;
         let all = "SELECT version_id, is_applied FROM public.goose_db_version ORDER BY id";
@@ -100,6 +111,6 @@ impl Fingerprint {
     /// The present state of a database.
     pub async fn of(database: &mut PgConnection) -> Result<Self> {
         let schema = sqlx::query_scalar(SCHEMA).fetch_all(&mut *database).await?;
-        Ok(Self(schema, sqlx::query_scalar(ROWS).fetch_all(database).await?))
+        Ok(Self(schema, rows(database).await?))
     }
 }
