@@ -87,11 +87,6 @@ pub async fn run(
     let limits = Limits { lock: settings.lock_timeout, statement: settings.statement_timeout };
     let set = limits.set(&mut session).await;
     set.map_err(|error| Error::of_ledger("setting time limits", &error))?;
-
-    // What can't be finished is refused before there are even ledgers.
-    let found = ledger::read(&mut session).await;
-    let found = found.map_err(|error| Error::of_ledger("reading the ledgers", &error))?;
-    to_run(catalogue, &found, settings)?;
     let ledgers = reconcile(&mut session, catalogue, settings).await?;
     let todo = to_run(catalogue, &ledgers, settings)?;
     let mut attempts = Attempts::new(Adapter::new(session, limits), reopen);
@@ -197,8 +192,8 @@ async fn reconcile(
     let mut backoff = Backoff::new(LONGEST_PAUSE);
     let mut tries = 1;
     loop {
-        let (action, error) = match ledger::reconcile(session, catalogue, settings.accept_divergent).await {
-            Ok(ledgers) => return Ok(ledgers),
+        let (action, error) = match try_to_reconcile(session, catalogue, settings).await {
+            Ok(ledgers) => return ledgers,
             Err(failure) => failure,
         };
         let is_passing = sqlstate(&error).is_some_and(|code| is_concurrent_change(&code));
@@ -209,6 +204,19 @@ async fn reconcile(
         tries += 1;
         tokio::time::sleep(backoff.next(fastrand::f64())).await;
     }
+}
+
+/// What can't be finished is refused before there are even ledgers.
+async fn try_to_reconcile(
+    session: &mut PgConnection,
+    catalogue: &Catalogue,
+    settings: &MigrationSettings,
+) -> Result<Result<Ledgers, Error>, (&'static str, sqlx::Error)> {
+    let found = ledger::read(session).await.map_err(|error| ("reading the ledgers", error))?;
+    if let Err(refusal) = to_run(catalogue, &found, settings) {
+        return Ok(Err(refusal));
+    }
+    ledger::reconcile(session, catalogue, settings.accept_divergent).await.map(Ok)
 }
 
 /// A table or a row that another session has just made, or a lock that it has for now
