@@ -32,7 +32,7 @@ use crate::wording::millis;
 /// What ended the run; see [`Error`].
 pub async fn run(settings: &Settings, owner: String, stop: &Stop) -> Result<Report, Error> {
     let started = Instant::now();
-    let catalogue = Arc::new(open(settings, None)?);
+    let catalogue = Arc::new(migrate::open(&settings.migrations)?);
     let clients = Clients::from_environment().await?;
     let lock = Lock::new(&clients, settings.lock.clone(), owner);
     let database = Arc::new(Database::new(settings.database.clone(), settings.lock.clone(), lock.token()));
@@ -112,11 +112,6 @@ async fn migrate(
     Ok(migrate::run(session, catalogue, &settings.migrations, async || database.reopen().await).await?)
 }
 
-fn open(settings: &Settings, to: Option<i64>) -> Result<Catalogue, Error> {
-    let opened = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
-    Ok(opened.up_to(to.unwrap_or(i64::MAX)))
-}
-
 /// Migrates alone, up to the version `to`, as `owner`: under the lock and the fence as in
 /// [`run`], without the config.
 ///
@@ -129,7 +124,7 @@ pub async fn migrate_alone(
     stop: &Stop,
 ) -> Result<MigrationReport, Error> {
     let started = Instant::now();
-    let catalogue = open(settings, to)?;
+    let catalogue = migrate::open(&settings.migrations)?.up_to(to);
     let clients = Clients::from_environment().await?;
     let lock = Lock::new(&clients, settings.lock.clone(), owner);
     let database = Database::new(settings.database.clone(), settings.lock.clone(), lock.token());

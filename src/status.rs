@@ -23,8 +23,8 @@ use crate::config;
 use crate::database::Database;
 use crate::error::Error;
 use crate::exit::ExitCode;
+use crate::migrate;
 use crate::migrate::look::{Looked, look};
-use crate::migrate::{self, Catalogue};
 use crate::settings::Settings;
 
 /// How long each part may take, watching apart.
@@ -70,7 +70,7 @@ pub async fn find(settings: &Settings, watch: bool) -> Result<Status, Error> {
 }
 
 async fn find_schema(settings: &Settings) -> Result<Looked, Error> {
-    let catalogue = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
+    let catalogue = migrate::open(&settings.migrations)?;
     let mut target = settings.database.clone();
     target.connect_timeout = target.connect_timeout.min(BUDGET);
     let database = Database::new(target, settings.lock.clone(), "status");

@@ -13,8 +13,8 @@ use super::{BUDGET, Level, Line, Verdict, check, connection, schema, step};
 use crate::database::probe::{Sessions, sessions};
 use crate::database::{self, Database};
 use crate::exit::ExitCode;
+use crate::migrate;
 use crate::migrate::look::{Looked, look};
-use crate::migrate::{self, Catalogue};
 use crate::settings::{DatabaseTarget, MigrationSettings, Settings};
 
 /// A login that takes longer was one that woke the server.
@@ -159,7 +159,7 @@ async fn ledgers(
     migrations: &MigrationSettings,
     session: &mut PgConnection,
 ) -> (Verdict, Option<Looked>) {
-    let catalogue = match Catalogue::open(migrations.folder.as_deref()).map_err(migrate::Error::from) {
+    let catalogue = match migrate::open(migrations) {
         Ok(catalogue) => catalogue,
         Err(error) => return (Verdict::error(ExitCode::from(&error), &error.to_string()), None),
     };

@@ -13,7 +13,7 @@ use crate::migrate::catalogue::Entry;
 use crate::migrate::ledger;
 use crate::migrate::source::Statement;
 use crate::migrate::standing::{Standing, State, assess};
-use crate::migrate::{self, Catalogue, Ready};
+use crate::migrate::{self, Ready};
 use crate::settings::Settings;
 use crate::table::Table;
 
@@ -25,7 +25,7 @@ const NO_TOKEN: &str = "status";
 /// # Errors
 /// The database can't be read, or the folder of migrations.
 pub async fn status(settings: &Settings, form: Form) -> Result<ExitCode, Error> {
-    let catalogue = open(settings, None)?;
+    let catalogue = migrate::open(&settings.migrations)?;
     let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let standings = assess(&catalogue, &ledgers);
     let mut table = Table::new(&["version", "name", "state", "in goose's ledger", "in refinery's ledger"]);
@@ -48,7 +48,7 @@ pub async fn status(settings: &Settings, form: Form) -> Result<ExitCode, Error> 
 /// # Errors
 /// Also what would make the run refuse to begin.
 pub async fn plan(settings: &Settings, to: Option<i64>, form: Form) -> Result<ExitCode, Error> {
-    let catalogue = open(settings, to)?;
+    let catalogue = migrate::open(&settings.migrations)?.up_to(to);
     let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
     let todo = migrate::to_run(&catalogue, &ledgers, &settings.migrations)?;
     let ruins = read_only(settings, async |session| {
@@ -74,11 +74,6 @@ pub async fn plan(settings: &Settings, to: Option<i64>, form: Form) -> Result<Ex
 type LedgerChange<'a> = (&'static str, Vec<&'a Entry>);
 /// A migration, and the indexes that are dropped before it.
 type Step<'a> = (&'a Ready<'a>, &'a Vec<String>);
-
-fn open(settings: &Settings, to: Option<i64>) -> Result<Catalogue, Error> {
-    let catalogue = Catalogue::open(settings.migrations.folder.as_deref()).map_err(migrate::Error::from)?;
-    Ok(catalogue.up_to(to.unwrap_or(i64::MAX)))
-}
 
 /// Reads something in a session of its own, which may not write.
 async fn read_only<T>(

@@ -41,10 +41,10 @@ impl Catalogue {
         Ok(Self(entries))
     }
 
-    /// Without the versions above `highest`.
+    /// Without the versions above `highest`, if there is such a limit.
     #[must_use]
-    pub fn up_to(mut self, highest: i64) -> Self {
-        self.0.retain(|entry| entry.version() <= highest);
+    pub fn up_to(mut self, highest: Option<i64>) -> Self {
+        self.0.retain(|entry| highest.is_none_or(|highest| entry.version() <= highest));
         self
     }
 

@@ -73,6 +73,14 @@ pub struct Summary {
     pub schema_version: i64,
 }
 
+/// The migrations that the settings ask for.
+///
+/// # Errors
+/// [`Error::Source`].
+pub fn open(settings: &MigrationSettings) -> Result<Catalogue, Error> {
+    Ok(Catalogue::open(settings.folder.as_deref())?)
+}
+
 /// Brings the schema up to date. `session` has the fence; `reopen` gets another one that
 /// has it, when the connection was lost.
 ///
