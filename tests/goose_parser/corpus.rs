@@ -2,11 +2,8 @@
 //! then the verdict, then what becomes of it: the statements with their lines, or the line
 //! and the fault.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use llm_proxy_init::migrate::source::{Error, Script};
-use testbed::Result;
+use testbed::{Case, Result};
 
 use super::beside::{Agreement, compare};
 use super::oracle::{About, ask};
@@ -18,32 +15,9 @@ const REFUSED: &str = "refused";
 /// The verdict on what we refuse on purpose.
 const STRICTER: &str = "refused, though goose accepts it";
 
-/// A file of the corpus.
-pub struct Case {
-    pub file: PathBuf,
-    pub content: Vec<u8>,
-    reason: String,
-    verdict: String,
-    findings: Vec<String>,
-}
-
 /// The whole corpus, in the order of the names.
 pub fn all() -> Result<Vec<Case>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goose_parser/corpus");
-    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let mut files: Vec<_> =
-        files.into_iter().filter(|file| file.extension() == Some("sql".as_ref())).collect();
-    files.sort();
-    files.into_iter().map(case).collect()
-}
-
-fn case(file: PathBuf) -> Result<Case> {
-    let expected = fs::read_to_string(file.with_extension("txt"))?;
-    let mut lines = expected.lines().map(str::to_owned);
-    let (Some(reason), Some(verdict)) = (lines.next(), lines.next()) else {
-        return Err(format!("{} has no reason or no verdict", file.display()).into());
-    };
-    Ok(Case { content: fs::read(&file)?, file, reason, verdict, findings: lines.collect() })
+    testbed::corpus("tests/goose_parser/corpus", "sql")
 }
 
 #[test]

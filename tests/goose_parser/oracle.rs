@@ -1,14 +1,11 @@
 //! goose itself, as a judge: a Go program beside this file, built as a part of goose.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use testbed::{Goose, Result};
+use testbed::{Goose, Result, ask_oracle};
 
 /// What goose accepts, or why it doesn't.
 pub type Verdict = std::result::Result<Accepted, String>;
@@ -36,27 +33,12 @@ pub enum About {
 pub fn ask(about: About, questions: Vec<Vec<u8>>) -> Result<Option<Vec<Verdict>>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goose_parser/oracle/main.go");
     let Some(program) = Goose::program_within(&source)? else { return Ok(None) };
-    let mut oracle = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut asked = oracle.stdin.take().ok_or("no stdin")?;
-    let answers = BufReader::new(oracle.stdout.take().ok_or("no stdout")?);
-    let count = questions.len();
-    let letter = match about {
-        About::File => 'f',
-        About::Folder => 'd',
+    let mark = match about {
+        About::File => "f",
+        About::Folder => "d",
     };
-    let asking = thread::spawn(move || {
-        questions.iter().try_for_each(|question| {
-            writeln!(asked, "{letter}{}", question.len())?;
-            asked.write_all(question)
-        })
-    });
-    let verdicts = answers.lines().map(|line| verdict(&line?)).collect::<Result<Vec<_>>>()?;
-    asking.join().map_err(|_| "asking failed")??;
-    oracle.wait()?;
-    if verdicts.len() != count {
-        return Err(format!("{} answers to {count} questions", verdicts.len()).into());
-    }
-    Ok(Some(verdicts))
+    let answers = ask_oracle(&program, mark, questions)?;
+    answers.iter().map(|line| verdict(line)).collect::<Result<_>>().map(Some)
 }
 
 fn verdict(line: &str) -> Result<Verdict> {

@@ -1,12 +1,10 @@
 //! The corpus: small files, each with a text beside it that says why it gets its verdict,
 //! then the verdict, then everything that is to be found.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use testbed::Result;
+use testbed::{Case, Result};
 
 use super::oracle::ask;
 use super::reading;
@@ -15,32 +13,9 @@ use super::written::written;
 /// The verdict on what we refuse on purpose.
 const STRICTER: &str = "refused, though the application accepts it";
 
-/// A file of the corpus.
-pub struct Case {
-    pub file: PathBuf,
-    pub content: Vec<u8>,
-    reason: String,
-    verdict: String,
-    findings: Vec<String>,
-}
-
 /// The whole corpus, in the order of the names.
 pub fn all() -> Result<Vec<Case>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers/corpus");
-    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let mut files: Vec<_> =
-        files.into_iter().filter(|file| file.extension() == Some("yaml".as_ref())).collect();
-    files.sort();
-    files.into_iter().map(case).collect()
-}
-
-fn case(file: PathBuf) -> Result<Case> {
-    let expected = fs::read_to_string(file.with_extension("txt"))?;
-    let mut lines = expected.lines().map(str::to_owned);
-    let (Some(reason), Some(verdict)) = (lines.next(), lines.next()) else {
-        return Err(format!("{} has no reason or no verdict", file.display()).into());
-    };
-    Ok(Case { content: fs::read(&file)?, file, reason, verdict, findings: lines.collect() })
+    testbed::corpus("tests/providers/corpus", "yaml")
 }
 
 #[test]
