@@ -49,16 +49,19 @@ pub async fn status(settings: &Settings, form: Form) -> Result<ExitCode, Error> 
 /// Also what would make the run refuse to begin.
 pub async fn plan(settings: &Settings, to: Option<i64>, form: Form) -> Result<ExitCode, Error> {
     let catalogue = migrate::open(&settings.migrations)?.up_to(to);
-    let ledgers = read_only(settings, async |session| ledger::read(session).await).await?;
-    let todo = migrate::to_run(&catalogue, &ledgers, &settings.migrations)?;
-    let ruins = read_only(settings, async |session| {
+    let (ledgers, todo, ruins) = read_only(settings, async |session| {
+        let ledgers = ledger::read(session).await?;
+        let todo = match migrate::to_run(&catalogue, &ledgers, &settings.migrations) {
+            Ok(todo) => todo,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let mut ruins = Vec::new();
         for ready in &todo {
             ruins.push(ready.ruins(session).await?);
         }
-        Ok(ruins)
-    });
-    let ruins = ruins.await?;
+        Ok(Ok((ledgers, todo, ruins)))
+    })
+    .await??;
     let standings = assess(&catalogue, &ledgers);
     let ledger_changes = [
         ("adopt", standings.to_adopt()),
