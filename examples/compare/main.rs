@@ -1,12 +1,14 @@
-//! The image beside the one that the script would need: `cargo run --example compare [BINARY]`.
+//! The image beside the one that the script would need: `cargo run --example compare [WEIGHED [RUN]]`.
 //!
 //! Prints in Markdown what each would hold, measured from the parts themselves, and what
-//! a run with nothing to do takes, on the parts of the testbed. BINARY is one for ARM64
-//! from `scripts/static-binary`, for the size; without it this machine's is weighed.
-//! Needs Debian's package `time`.
+//! a run with nothing to do takes, on the parts of the testbed. Both arguments are binaries
+//! from `scripts/static-binary`: one to weigh, which may be for ARM64, and one for this
+//! machine to run. Without them it is the one that the toolchain here builds. Needs Debian's
+//! packages `awscli`, `binutils` and `time`.
 
 #![forbid(unsafe_code)]
 
+mod debian;
 mod runs;
 mod sizes;
 
@@ -16,8 +18,14 @@ use testbed::{Result, release_binary};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let program = release_binary()?;
-    let weighed = std::env::args().nth(1).map_or_else(|| program.clone(), PathBuf::from);
+    let mut given = std::env::args().skip(1).map(PathBuf::from);
+    let (weighed, run) = match (given.next(), given.next()) {
+        (Some(weighed), Some(run)) => (weighed, run),
+        (weighed, _) => {
+            let built = release_binary()?;
+            (weighed.unwrap_or_else(|| built.clone()), built)
+        }
+    };
     sizes::compare(&weighed)?;
-    runs::compare(&program).await
+    runs::compare(&run).await
 }

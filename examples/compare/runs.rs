@@ -1,28 +1,28 @@
 //! What a run with nothing to do takes: ours and the script's, on the same database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{AwsCli, Goose, Init, Result, Testbed, World};
+use testbed::{Goose, Init, Result, Testbed, World};
 
+use crate::debian::{Part, byte_code, sh};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fleet/script.sh");
+/// Holds an `aws` that knows where the emulator is.
+const AWS_CLI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/compare/aws-cli");
 const WARM_RUNS: usize = 15;
 const COLD_RUNS: usize = 3;
 /// The goals: so many times faster, so many times less memory.
 const FASTER: f64 = 30.0;
 const LEANER: f64 = 10.0;
 
-/// Lets the page cache forget the files below the folders.
+/// Lets the page cache forget files.
 const FORGET: &str = "
 import os, sys
-for root in sys.argv[1:]:
-    folders = os.walk(root) if os.path.isdir(root) else [('', [], [root])]
-    for folder, _, files in folders:
-        for name in files:
-            path = os.path.join(folder, name)
-            if os.path.isfile(path):
-                file = os.open(path, os.O_RDONLY)
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-                os.close(file)
+for name in sys.argv[1:]:
+    file = os.open(name, os.O_RDONLY)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(file)
 ";
 
 /// Medians.
@@ -37,16 +37,22 @@ pub async fn compare(program: &Path) -> Result<()> {
     let world = World::new(Testbed::shared(), program).await?;
     let goose = Goose::installed()?.ok_or("there is no Go to build goose with")?;
     let migrations = Goose::migrations(&world)?;
-    let script = world.script(goose.folder())?.env("MIGRATIONS", &migrations);
-    let script = script.env("POLL_INTERVAL", "5").env("MAX_WAIT", "300");
-    let aws_cli = AwsCli::installed()?;
-    let files_of_script = [aws_cli.packages()?, aws_cli.standard_library()?, goose.folder().to_owned()];
+    let programs = format!("{AWS_CLI}:{}:/usr/bin:/bin", goose.folder().display());
+    let script = metered(world.other(Path::new("/bin/sh")).arg(SCRIPT))
+        .env("PATH", programs)
+        .env("MIGRATIONS", &migrations)
+        .env("POLL_INTERVAL", "5")
+        .env("MAX_WAIT", "300");
+    let mut files_of_script = Part::AwsCli.files()?;
+    files_of_script.extend(Part::Python.files()?);
+    files_of_script.extend(byte_code(&files_of_script)?);
+    files_of_script.push(goose.folder().join("goose"));
     let first = world.init().run().await?;
     if first.code() != Some(0) {
         return Err(first.output().into());
     }
 
-    println!("\n## A run with nothing to do\n");
+    println!("\n## A run with nothing to do\n\nThe script has {}", sh("/usr/bin/aws --version")?);
     println!(
         "| PostgreSQL's session | task | time | time, files not in memory | peak memory |\n|---|---|---|---|---|"
     );
@@ -54,8 +60,7 @@ pub async fn compare(program: &Path) -> Result<()> {
         let url = world.database_url(query);
         let ours = metered(world.init().env("DATABASE_URL", &url));
         let ours = measure(&ours, &[program.to_owned()]).await?;
-        let theirs = aws_cli.give_to(metered(script.clone().env("DATABASE_URL", &url)), goose.folder());
-        let theirs = measure(&theirs, &files_of_script).await?;
+        let theirs = measure(&script.clone().env("DATABASE_URL", &url), &files_of_script).await?;
         row(session, "ours", &ours);
         row(session, "script", &theirs);
         println!(
@@ -80,7 +85,7 @@ fn metered(task: Init) -> Init {
     task.inside("/usr/bin/time", &["--quiet", "--format", "peak %M"])
 }
 
-async fn measure(metered: &Init, files: &[std::path::PathBuf]) -> Result<Taken> {
+async fn measure(metered: &Init, files: &[PathBuf]) -> Result<Taken> {
     let (mut warm, mut cold, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..COLD_RUNS {
         Command::new("python3").args(["-c", FORGET]).args(files).status()?;

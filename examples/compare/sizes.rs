@@ -1,12 +1,13 @@
 //! What the images hold, part by part: as files and as `gzip -9` leaves them.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{AwsCli, Goose, Result};
+use testbed::{Goose, Result};
 
-/// Debian's packages of the interpreter that the AWS CLI needs, with its standard library.
-const PYTHON: [&str; 3] = ["python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"];
+use crate::debian::{Part, byte_code, sh};
+
 /// The goal: so many times smaller.
 const GOAL: f64 = 30.0;
 
@@ -28,11 +29,13 @@ pub fn compare(binary: &Path) -> Result<()> {
         row("", "Amazon RDS's", of_file(certificates)?),
     ];
     let ours = total(&ours);
-    let aws_cli = AwsCli::installed()?.packages()?;
+    let (aws_cli, python) = (Part::AwsCli.files()?, Part::Python.files()?);
     let goose = Goose::installed()?.ok_or("there is no Go to build goose with")?;
     let theirs = [
-        row("script", "the AWS CLI and the packages it needs", of_folder(&aws_cli)?),
-        row("", "Python (Debian's packages, as xz leaves them)", of_packages()?),
+        row("script", "the AWS CLI and the packages it needs", of_files(&aws_cli)?),
+        row("", "Python", of_files(&python)?),
+        row("", "byte code of both", of_files(&byte_code(&[aws_cli, python].concat())?)?),
+        row("", "libraries in C that Python needs", of_files(&Part::Libraries.files()?)?),
         row("", "goose, PostgreSQL's driver only, stripped", of_stripped(&goose.folder().join("goose"))?),
         row("", "public certificate authorities", of_file(authorities)?),
     ];
@@ -68,13 +71,14 @@ fn of_file(file: &Path) -> Result<Size> {
     })
 }
 
-/// What pip itself needs is no part of the image.
-fn of_folder(folder: &Path) -> Result<Size> {
-    let packed = format!(
-        "tar --create --directory '{}' --exclude 'pip*' --exclude 'setuptools*' --exclude 'pkg_resources*' .",
-        folder.display()
-    );
-    Ok(Size { unpacked: figure(&packed)?, compressed: figure(&format!("{packed} | gzip -9"))? })
+fn of_files(files: &[PathBuf]) -> Result<Size> {
+    let list = std::env::temp_dir().join(format!("files-{}", std::process::id()));
+    let lines = files.iter().map(|file| format!("{}\n", file.display()));
+    fs::write(&list, lines.collect::<String>())?;
+    let packed = format!("tar --create --absolute-names --files-from '{}'", list.display());
+    let size = Size { unpacked: figure(&packed)?, compressed: figure(&format!("{packed} | gzip -9"))? };
+    fs::remove_file(list)?;
+    Ok(size)
 }
 
 fn of_stripped(program: &Path) -> Result<Size> {
@@ -84,28 +88,11 @@ fn of_stripped(program: &Path) -> Result<Size> {
         return Err("no strip (Debian: apt-get install binutils)".into());
     }
     let size = of_file(&stripped);
-    std::fs::remove_file(stripped)?;
+    fs::remove_file(stripped)?;
     size
-}
-
-/// As the packages' index says: their sizes, and installed, in KiB.
-fn of_packages() -> Result<Size> {
-    let shown = |field| {
-        format!(
-            "apt-cache show --no-all-versions {} | awk '/^{field}: /{{ sum += $2 }} END {{ print sum }}'",
-            PYTHON.join(" ")
-        )
-    };
-    let number = |command: &str| -> Result<f64> { Ok(sh(command)?.trim().parse()?) };
-    Ok(Size { unpacked: number(&shown("Installed-Size"))? * 1024.0, compressed: number(&shown("Size"))? })
 }
 
 /// How many bytes a command prints.
 fn figure(command: &str) -> Result<f64> {
     Ok(sh(&format!("{command} | wc -c"))?.trim().parse()?)
-}
-
-fn sh(command: &str) -> Result<String> {
-    let said = Command::new("bash").args(["-o", "pipefail", "-c", command]).output()?;
-    if said.status.success() { Ok(String::from_utf8(said.stdout)?) } else { Err(command.into()) }
 }

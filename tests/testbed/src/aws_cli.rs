@@ -1,7 +1,6 @@
 //! The AWS CLI, for scripts that use it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::aws::REGION;
 use crate::{Init, Result, install};
@@ -17,28 +16,6 @@ impl AwsCli {
     /// It can't be installed.
     pub fn installed() -> Result<Self> {
         Ok(Self(install::aws_cli()?))
-    }
-
-    /// The folder of its Python packages.
-    ///
-    /// # Errors
-    /// Python can't say.
-    pub fn packages(&self) -> Result<PathBuf> {
-        self.path_of("purelib")
-    }
-
-    /// The folder of Python's standard library.
-    ///
-    /// # Errors
-    /// Python can't say.
-    pub fn standard_library(&self) -> Result<PathBuf> {
-        self.path_of("stdlib")
-    }
-
-    fn path_of(&self, kind: &str) -> Result<PathBuf> {
-        let code = format!("import sysconfig; print(sysconfig.get_path('{kind}'))");
-        let said = Command::new(self.0.join("python")).args(["-c", &code]).output()?;
-        Ok(String::from_utf8(said.stdout)?.trim().into())
     }
 
     /// Gives a script `aws`, the programs in `folder` and this machine's, in this order.
