@@ -12,10 +12,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::Error;
 
 /// A temporary file is in use for milliseconds. One that is this old was left behind;
-/// a younger one may be another process's that writes to the same folder.
+/// a younger one may be another task's that writes to the same folder.
 const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(60);
 
 /// What writing came to.
@@ -85,22 +87,23 @@ fn remove_left_behind(folder: &Path, path: &Path) {
 struct Temporary(PathBuf);
 
 impl Temporary {
+    /// Nobody else has it: by the number of its process alone it would be every container's
+    /// that shares the volume, for each counts from 1.
     fn beside(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
+        Self(path.with_file_name(format!(".{name}.{}.tmp", Uuid::new_v4().simple())))
     }
 
     /// Whether `name` is what [`Temporary::beside`] calls a file for `path`.
     fn is_one_of(path: &Path, name: &str) -> bool {
         let target = path.file_name().unwrap_or_default().to_string_lossy();
         let middle = name.strip_prefix('.').and_then(|rest| rest.strip_prefix(&*target));
-        let process =
-            middle.and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.strip_suffix(".tmp"));
-        process.is_some_and(|id| id.parse::<u32>().is_ok())
+        let id = middle.and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.strip_suffix(".tmp"));
+        id.is_some_and(|id| Uuid::try_parse(id).is_ok())
     }
 
     fn fill(&self, content: &[u8], mode: u32) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&self.0)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&self.0)?;
         file.write_all(content)?;
         // The mode given at creation is cut by the umask.
         file.set_permissions(Permissions::from_mode(mode))?;
@@ -117,6 +120,8 @@ impl Drop for Temporary {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -130,5 +135,30 @@ mod tests {
         {
             assert!(!Temporary::is_one_of(path, other), "{other}");
         }
+    }
+
+    /// As containers that share a volume do: each is process 1 there.
+    #[test]
+    fn writers_with_the_same_process_id_do_not_meet() {
+        let folder = std::env::temp_dir().join(format!("same-process-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("api_providers.yaml");
+        let contents: Vec<Vec<u8>> = (b'a'..b'e').map(|letter| vec![letter; 100_000]).collect();
+        thread::scope(|scope| {
+            for content in &contents {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        write(path, content, 0o644).unwrap();
+                    }
+                });
+            }
+            for _ in 0..500 {
+                let found = fs::read(&path).unwrap_or_else(|_| contents[0].clone());
+                assert!(contents.contains(&found), "torn: {} bytes", found.len());
+            }
+        });
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

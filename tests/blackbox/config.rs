@@ -142,17 +142,18 @@ async fn what_killed_runs_have_left_is_removed() -> Result<()> {
     let world = world().await?;
     let left = |name: &str| world.config_folder().join(name);
     let old = SystemTime::now() - Duration::from_secs(3_600);
-    for name in [".api_providers.yaml.1.tmp", ".api_providers.yaml.77.tmp", "somebody-elses.tmp"] {
+    let temporary = |digit: &str| format!(".api_providers.yaml.{}.tmp", digit.repeat(32));
+    for name in [&temporary("1"), &temporary("a"), "somebody-elses.tmp"] {
         fs::write(left(name), OLD)?;
         File::options().write(true).open(left(name))?.set_modified(old)?;
     }
-    fs::write(left(".api_providers.yaml.88.tmp"), "being written right now")?;
+    fs::write(left(&temporary("8")), "being written right now")?;
     assert_code(&world.init().run().await?, 0);
     let mut names: Vec<String> = fs::read_dir(world.config_folder())?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
     names.sort();
-    assert_eq!(names, [".api_providers.yaml.88.tmp", "api_providers.yaml", "somebody-elses.tmp"]);
+    assert_eq!(names, [&*temporary("8"), "api_providers.yaml", "somebody-elses.tmp"]);
     Ok(())
 }
 
