@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::process;
+use std::time::Duration;
 
 use llm_proxy_init::cli::CommandLine;
 use llm_proxy_init::error::Error;
@@ -10,6 +11,9 @@ use llm_proxy_init::exit::ExitCode;
 use llm_proxy_init::settings::{LogSettings, Settings, secrets};
 use llm_proxy_init::stop::Stop;
 use llm_proxy_init::{commands, logging};
+
+/// How long the process waits for its threads when everything else is done.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 fn main() -> process::ExitCode {
     let command_line = match CommandLine::of_process() {
@@ -35,11 +39,16 @@ fn main() -> process::ExitCode {
 
 fn run(command_line: &CommandLine) -> Result<ExitCode, Error> {
     let settings = Settings::read(command_line)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Error::Runtime)?.block_on(async {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+    let outcome = runtime.block_on(async {
         let stop = Stop::on_signals().map_err(Error::Runtime)?;
         commands::run(&command_line.task, &settings, &stop).await
-    })
+    });
+    // What a thread still does is worth a moment, such as taking a temporary file away, and not
+    // more: a disk or a resolver that hangs must not keep the process from its end.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    outcome
 }
 
 /// `--help` and `--version` are answers; anything else that ends parsing is misuse.

@@ -44,6 +44,10 @@ async fn read_file(path: &Path) -> Result<(String, String), Error> {
 }
 
 fn read_to_limit(path: &Path) -> io::Result<String> {
+    // Opening a pipe waits for somebody who writes.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut text = String::new();
     fs::File::open(path)?.take(packed::LIMIT + 1).read_to_string(&mut text)?;
     if text.len() as u64 > packed::LIMIT {

@@ -225,6 +225,9 @@ async fn a_config_may_come_from_a_file() -> Result<()> {
     let file = world.config_folder().join("source.yaml");
     let init = world.init().env("CONFIG_PARAMETER", format!("file://{}", file.display()));
     assert_fails(&init.run().await?, 78, &["can't read", "source.yaml", "CONFIG_PARAMETER"]);
+    Command::new("mkfifo").arg(&file).status()?;
+    assert_fails(&init.run().await?, 78, &["can't read", "source.yaml", "no regular file"]);
+    fs::remove_file(&file)?;
     let content = PROVIDERS.replace("300s", "30s");
     fs::write(&file, content.replace("30s", "30"))?;
     assert_fails(&init.run().await?, 65, &["source.yaml", "apis.openai.timeouts.request"]);
