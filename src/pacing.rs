@@ -55,6 +55,32 @@ impl Telling {
     }
 }
 
+/// For how long to go on trying: longer with somebody who answers, be it with a refusal, than
+/// with somebody who is silent.
+#[derive(Debug)]
+pub struct Patience {
+    most: Duration,
+    in_silence: Duration,
+    answered: Duration,
+}
+
+impl Patience {
+    /// `most` in all, of it `in_silence` without any answer.
+    pub fn new(most: Duration, in_silence: Duration) -> Self {
+        Self { most, in_silence, answered: Duration::ZERO }
+    }
+
+    /// What is left of it when a try ends `so_far` into the waiting, with an answer or without.
+    pub fn left(&mut self, so_far: Duration, is_answer: bool) -> Duration {
+        let left = self.most.saturating_sub(so_far);
+        if is_answer {
+            self.answered = so_far;
+            return left;
+        }
+        left.min(self.in_silence.saturating_sub(so_far.saturating_sub(self.answered)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +101,18 @@ mod tests {
         let mut telling = Telling::every(Duration::from_secs(10));
         let due: Vec<u64> = (0..30).filter(|second| telling.is_due(Duration::from_secs(*second))).collect();
         assert_eq!(due, [0, 10, 20]);
+    }
+
+    #[test]
+    fn patience_is_longer_with_somebody_who_answers() {
+        let seconds = Duration::from_secs;
+        let mut patience = Patience::new(seconds(300), seconds(30));
+        assert_eq!(patience.left(seconds(29), false), seconds(1));
+        assert_eq!(patience.left(seconds(40), true), seconds(260));
+        assert_eq!(patience.left(seconds(50), false), seconds(20));
+        assert_eq!(patience.left(seconds(70), false), Duration::ZERO);
+        assert_eq!(patience.left(seconds(295), true), seconds(5));
+        assert_eq!(patience.left(seconds(299), false), seconds(1));
+        assert_eq!(patience.left(seconds(301), true), Duration::ZERO);
     }
 }

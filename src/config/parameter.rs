@@ -7,7 +7,7 @@ use aws_sdk_ssm::types::ParameterType;
 
 use super::Error;
 use crate::aws::{self, Clients, Kind, Modelled};
-use crate::pacing::{Backoff, TELL_EVERY, Telling};
+use crate::pacing::{Backoff, Patience, TELL_EVERY, Telling};
 
 /// The longest pause between two calls, each of which has the SDK's own retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ pub async fn read(clients: &Clients, name: &str, max_wait: Duration) -> Result<(
 async fn get(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetParameterOutput, aws::Error> {
     let started = Instant::now();
     let (mut backoff, mut telling) = (Backoff::new(LONGEST_PAUSE), Telling::every(TELL_EVERY));
+    let mut patience = Patience::new(max_wait, aws::SILENCE_BUDGET);
     loop {
         let sent = clients.ssm.client.get_parameter().name(name).with_decryption(true).send().await;
         let error = match sent {
@@ -44,12 +45,8 @@ async fn get(clients: &Clients, name: &str, max_wait: Duration) -> Result<GetPar
                 aws::Error::read("ssm:GetParameter", resource, &error)
             }
         };
-        let patience = match error.kind {
-            Kind::Busy => max_wait,
-            Kind::Unreachable => max_wait.min(aws::SILENCE_BUDGET),
-            _ => return Err(error),
-        };
-        if started.elapsed() >= patience {
+        let left = patience.left(started.elapsed(), error.kind == Kind::Busy);
+        if left.is_zero() || !error.kind.is_transient() {
             return Err(error);
         }
         if telling.is_due(started.elapsed()) {

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use crate::aws::{self, Clients};
-use crate::pacing::{Backoff, TELL_EVERY, Telling};
+use crate::pacing::{Backoff, Patience, TELL_EVERY, Telling};
 use crate::settings::LockSettings;
 use crate::stop::{Cause, Stop};
 use crate::wording::millis;
@@ -321,7 +321,7 @@ struct Waiting<'a> {
     settings: &'a LockSettings,
     waiter: Waiter,
     started: Instant,
-    answered: Instant,
+    patience: Patience,
     telling: Telling,
     backoff: Backoff,
 }
@@ -329,12 +329,11 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn new(lock: &'a Lock) -> Self {
         let settings = &lock.settings;
-        let now = Instant::now();
         Self {
             settings,
             waiter: Waiter::new(lock.token.clone()),
-            started: now,
-            answered: now,
+            started: Instant::now(),
+            patience: Patience::new(settings.max_wait, aws::SILENCE_BUDGET),
             telling: Telling::every(TELL_EVERY),
             backoff: Backoff::new(settings.poll_interval.min(settings.lease / LOOKS_PER_LEASE)),
         }
@@ -346,17 +345,15 @@ impl<'a> Waiting<'a> {
 
     /// How long to pause before the next try; `None` when patience is at its end.
     fn next_pause(&mut self, obstacle: &Obstacle) -> Option<Duration> {
-        let mut left = self.settings.max_wait.saturating_sub(self.so_far());
         let mut pause = self.backoff.next(fastrand::f64());
-        match obstacle {
+        let is_answer = match obstacle {
             Obstacle::Held(blocked) => {
-                self.answered = Instant::now();
                 pause = pause.min(blocked.runs_out_in);
+                true
             }
-            Obstacle::NoAnswer(_) => {
-                left = left.min(aws::SILENCE_BUDGET.saturating_sub(self.answered.elapsed()));
-            }
-        }
+            Obstacle::NoAnswer(error) => error.kind == aws::Kind::Busy,
+        };
+        let left = self.patience.left(self.so_far(), is_answer);
         (!left.is_zero()).then(|| pause.min(left))
     }
 
