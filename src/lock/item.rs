@@ -94,12 +94,13 @@ impl Item {
             }
             _ => Err(format!("{name} is not a number")),
         };
+        let count = |name: &str| u64::try_from(number(name)?).map_err(|_| format!("{name} is negative"));
         let holder = if attributes.contains_key("token") {
             Some(Holder {
                 owner: text("owner")?,
                 token: text("token")?,
-                heartbeat: number("heartbeat")?.unsigned_abs(),
-                lease: Duration::from_secs(number("lease")?.unsigned_abs()),
+                heartbeat: count("heartbeat")?,
+                lease: Duration::from_secs(count("lease")?),
                 acquired_at: text("acquired_at")?,
             })
         } else {
@@ -156,5 +157,10 @@ mod tests {
         assert_eq!(Item::from_attributes(&attributes), Err("expires_at is not a number".into()));
         attributes.insert("expires_at".into(), AttributeValue::N("soon".into()));
         assert_eq!(Item::from_attributes(&attributes), Err("expires_at is not a whole number".into()));
+        for name in ["heartbeat", "lease"] {
+            let mut attributes = ours().to_attributes();
+            attributes.insert(name.into(), AttributeValue::N("-5".into()));
+            assert_eq!(Item::from_attributes(&attributes), Err(format!("{name} is negative")));
+        }
     }
 }

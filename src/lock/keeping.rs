@@ -52,7 +52,7 @@ pub enum Lost {
 /// What is known of the lock while it is ours.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
-    /// When this claim was first put, for people.
+    /// When this claim was put, for people.
     pub(super) acquired_at: Option<String>,
     lease: Option<Lease>,
     trouble: Option<String>,

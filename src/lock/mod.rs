@@ -172,46 +172,69 @@ impl Lock {
         loop {
             let sent = self.now().monotonic;
             let heartbeat = waiter.start_put(run_out.as_ref());
+            // The time of this put: all before it were refused, or are as good as refused.
+            self.keeping().acquired_at = None;
             let put = match &run_out {
                 None => self.store.put_if_absent(&self.item(heartbeat)).await?,
                 Some(seen) => self.store.put_instead_of(seen, &self.item(heartbeat)).await?,
             };
             let present = match put {
                 Put::Done => {
-                    self.keeping().begin(Lease::acquired(self.settings.lease, heartbeat, sent));
-                    if let Some(run_out) = run_out {
+                    if let Some(run_out) = run_out.take() {
                         tell_take_over(&run_out);
                     }
-                    return Ok(Attempt::held(waiter));
+                    if self.begin(heartbeat, sent) || self.confirm(waiter).await? {
+                        return Ok(Attempt::held(waiter));
+                    }
+                    continue;
                 }
                 Put::Refused(present) => present,
             };
-            // Without one it has gone between our look and our put: try at once again.
-            run_out = None;
-            let Some(item) = present else { continue };
+            let Some(item) = present else {
+                // It has gone between our look and our put: try at once again.
+                run_out.take().ok_or_else(|| self.store.untold())?;
+                continue;
+            };
+            if run_out.take().is_some_and(|seen| seen == item) {
+                return Err(self.store.no_lock("it refuses to be replaced though it is unchanged".into()));
+            }
             match waiter.judge(&item, self.now()) {
                 Verdict::RunOut => run_out = Some(item),
                 Verdict::Held { silent, runs_out_in } => {
                     return Ok(Attempt::Blocked(Blocked { item, silent, runs_out_in }));
                 }
-                Verdict::Ours if self.confirm(waiter).await? => return Ok(Attempt::held(waiter)),
+                Verdict::Ours if self.confirm(waiter).await? => {
+                    tracing::info!(
+                        step = "lock",
+                        "the answer to an earlier try was lost: the lock is ours already"
+                    );
+                    return Ok(Attempt::held(waiter));
+                }
                 Verdict::Ours => {}
             }
         }
     }
 
-    /// Makes sure of a lock that we hold by a put whose answer was lost: how long ago it
-    /// arrived is unknown, so the lease begins with a renewal. False if that was refused.
+    /// Makes sure of a lock that we hold by a put which arrived nobody knows when: its answer
+    /// was lost, or it took tries for so long that its lease is hardly worth anything. The
+    /// lease begins with a renewal. False if that was refused.
     async fn confirm(&self, waiter: &mut Waiter) -> Result<bool, Error> {
         let heartbeat = waiter.start_put(None);
         let sent = self.now().monotonic;
         let put = self.store.put_renewal(&self.item(heartbeat)).await?;
         let confirmed = matches!(put, Put::Done);
         if confirmed {
-            tracing::info!(step = "lock", "the answer to an earlier try was lost: the lock is ours already");
-            self.keeping().begin(Lease::acquired(self.settings.lease, heartbeat, sent));
+            self.begin(heartbeat, sent);
         }
         Ok(confirmed)
+    }
+
+    /// The lease begins. Whether there is time to work in it before it is to be renewed.
+    fn begin(&self, heartbeat: u64, sent: Duration) -> bool {
+        let lease = Lease::acquired(self.settings.lease, heartbeat, sent);
+        let has_time = lease.renewal_due_at() > self.now().monotonic;
+        self.keeping().begin(lease);
+        has_time
     }
 
     /// Our item with this heartbeat.

@@ -165,13 +165,29 @@ impl Store {
         Error::WrongItem { table: self.table.clone(), id: self.id.clone(), reason }
     }
 
+    /// A refusal without the item that is in the way: nothing can be done without knowing it.
+    pub fn untold(&self) -> Error {
+        let error = aws::Error {
+            kind: Kind::WrongShape,
+            action: "dynamodb:PutItem",
+            resource: self.resource(),
+            detail: "the refusal does not bring the item that is in the way \
+                     (ReturnValuesOnConditionCheckFailure), as DynamoDB's does"
+                .into(),
+        };
+        error.into()
+    }
+
     /// Reads a call's error.
     pub fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: Modelled + ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let resource = format!("table {} in {}", self.table, self.dynamodb.place);
-        aws::Error::read(action, resource, error).into()
+        aws::Error::read(action, self.resource(), error).into()
+    }
+
+    fn resource(&self) -> String {
+        format!("table {} in {}", self.table, self.dynamodb.place)
     }
 }
 

@@ -95,6 +95,25 @@ async fn what_does_not_pass_is_given_up() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_refusal_that_tells_nothing_is_no_reason_to_ask_for_ever() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_proxy(&world).await?;
+    proxy.inject(Fault::RefuseUntold.on("PutItem"));
+    assert_fails(&init.run().await?, 78, &["dynamodb:PutItem", "ReturnValuesOnConditionCheckFailure"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_acquisition_that_took_tries_for_longer_than_its_lease_is_renewed_at_once() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_proxy(&world).await?;
+    proxy.inject(Fault::DropRequest.on("PutItem").containing(ACQUIRING).first(3));
+    assert_code(&init.env("LOCK_LEASE", "1s").run().await?, 0);
+    assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_parameter_that_can_not_be_read_is_given_up() -> Result<()> {
     for (fault, word) in
         [(Fault::Throttle, "ThrottlingException (400)"), (Fault::DropRequest, "AWS_ENDPOINT_URL")]

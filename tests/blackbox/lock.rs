@@ -1,8 +1,11 @@
 //! The lock: waiting, giving up, and living together with init.sh.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use testbed::{LockItem, Result, TaskMetadata, World};
+use time::format_description::well_known::Rfc3339;
 
 use super::busy::{Busy, busy};
 use super::{assert_code, assert_fails, execute, line_of, world};
@@ -97,6 +100,31 @@ async fn a_lock_that_is_held_is_waited_for() -> Result<()> {
     let run = run.finish().await?;
     assert_code(&run, 0);
     assert!(run.last()["lock_wait_ms"].as_u64() > Some(0), "{}", run.last());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_time_in_the_item_is_that_of_acquiring_not_of_the_first_try() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
+    put_other_holder(&world, FAR_FUTURE).await?;
+    let mut run = world.init().start()?;
+    run.wait_for("waiting for lock").await?;
+    let begun = epoch_seconds();
+    while epoch_seconds() == begun {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.account.delete_lock_item().await?;
+    run.wait_for("lock acquired").await?;
+    let item = world.account.lock_item().await?.expect("the lock is held");
+    let acquired_at = item["acquired_at"].as_s().map_err(|_| "no string")?;
+    let acquired_at = time::OffsetDateTime::parse(acquired_at, &Rfc3339)?.unix_timestamp();
+    assert!(acquired_at > begun, "{acquired_at} {begun}");
+    execute(&mut blocker, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
     Ok(())
 }
 

@@ -173,6 +173,14 @@ impl Inside {
                 let message = "User is not authorized to perform this action";
                 return Ok(Some(Message::error("400 Bad Request", "AccessDeniedException", message)));
             }
+            Some(Fault::RefuseUntold) => {
+                let message = "The conditional request failed";
+                return Ok(Some(Message::error(
+                    "400 Bad Request",
+                    "ConditionalCheckFailedException",
+                    message,
+                )));
+            }
             Some(Fault::DelayRequest(delay)) => sleep(delay).await,
             Some(Fault::DropAnswer | Fault::DelayAnswer(_) | Fault::Cut | Fault::Date(_)) | None => {}
         }

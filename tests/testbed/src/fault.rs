@@ -25,6 +25,9 @@ pub enum Fault {
     /// The client gets `AccessDeniedException`, as from a role without the right; the
     /// emulator gets nothing.
     Deny,
+    /// The client gets `ConditionalCheckFailedException` without the item that stands there;
+    /// the emulator gets nothing.
+    RefuseUntold,
     /// The emulator serves the request; the answer bears this date.
     Date(&'static str),
     /// The emulator serves the request; the client gets the answer's head and half of
