@@ -110,6 +110,7 @@ impl From<&database::Error> for ExitCode {
             database::Error::NoDatabase { .. } => Self::Missing,
             database::Error::Fenced { .. } => Self::LockTimeout,
             database::Error::Unreachable { .. }
+            | database::Error::Vanished { .. }
             | database::Error::Unusable { .. }
             | database::Error::Tls { .. } => Self::Unavailable,
         }

@@ -150,16 +150,17 @@ async fn unlocked(
     Ok((write(config, &settings.config).await?, migrations))
 }
 
-/// Does `work` while the lock is kept and nobody asks for the end. Whatever ends it
-/// early, no database session of ours is left behind.
+/// Does `work` while the lock is kept, the database lives and nobody asks for the end. Whatever
+/// ends it early, no database session of ours is left behind.
 async fn keep_to_the_end<T>(
     lock: &Lock,
     database: &Database,
     stop: &Stop,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let ended_early = match lock.while_held(stop.unless_signalled(work)).await {
-        Ok(Ok(ended)) => return ended,
+    let ended_early = match lock.while_held(stop.unless_signalled(database.while_alive(work))).await {
+        Ok(Ok(Ok(ended))) => return ended,
+        Ok(Ok(Err(vanished))) => vanished.into(),
         Ok(Err(signal)) => Error::Stopped(Cause::Signal(signal)),
         Err(lost) => lock::Error::from(lost).into(),
     };

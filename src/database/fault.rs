@@ -82,6 +82,19 @@ pub enum Error {
         /// How long we waited.
         waited: Duration,
     },
+    /// The session that migrates is gone, and nobody has told us.
+    #[error(
+        "{target} has vanished while we were at work: {detail}, for {} s; the server rolls back what was open when it \
+         notices; check its state and the network (a failover?), then start the task again", silent.as_secs()
+    )]
+    Vanished {
+        /// Host, database and role.
+        target: String,
+        /// What was seen last.
+        detail: String,
+        /// For how long there was no sign of life.
+        silent: Duration,
+    },
     /// No session within the time allowed.
     #[error(
         "can't reach {target}, tried for {tried:?}: {detail}; check that it runs, its host and port, \

@@ -12,11 +12,12 @@ mod fault;
 mod fence;
 pub mod probe;
 mod visit;
+mod watch;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 
 pub use fault::{Error, sqlstate};
@@ -45,14 +46,14 @@ pub struct Database {
     settings: DatabaseSettings,
     lock: LockSettings,
     session_name: String,
-    /// Whether a session of ours may have work open.
-    at_work: AtomicBool,
+    /// The server's process that may have work of ours open; none at first.
+    working_as: AtomicI32,
 }
 
 impl Database {
     /// A database that is not connected to yet. `token` is the lock's.
     pub fn new(settings: DatabaseSettings, lock: LockSettings, token: &str) -> Self {
-        Self { settings, lock, session_name: session_name(token), at_work: AtomicBool::new(false) }
+        Self { settings, lock, session_name: session_name(token), working_as: AtomicI32::default() }
     }
 
     /// Connects. The session is fit for reading: it may be a pooler's, so nothing is set in it.
@@ -100,10 +101,14 @@ impl Database {
         }
     }
 
-    async fn connect_as(&self, name: &str, started: Instant) -> Result<PgConnection, Error> {
+    fn options(&self, name: &str) -> PgConnectOptions {
         let options = self.settings.target.options.clone().application_name(name).disable_statement_logging();
         // A pooler refuses start-up parameters that it does not know, such as this one.
-        let options = options.extra_float_digits(None);
+        options.extra_float_digits(None)
+    }
+
+    async fn connect_as(&self, name: &str, started: Instant) -> Result<PgConnection, Error> {
+        let options = self.options(name);
         let mut backoff = Backoff::new(LONGEST_PAUSE);
         let mut last = None;
         loop {
@@ -164,9 +169,10 @@ impl Database {
         superseded: Option<&str>,
     ) -> Result<(), Error> {
         let started = Instant::now();
-        self.refuse_pooler(session).await?;
-        self.prepare(session).await.map_err(|error| self.fault(&error, started))?;
-        self.at_work.store(true, Ordering::Relaxed);
+        let patience = self.settings.connect_timeout + PING_BUDGET;
+        let pid = tokio::time::timeout(patience, self.make_fit_to_migrate(session)).await;
+        let pid = pid.map_err(|_| fault::timed_out(None, &self.settings.target, started.elapsed()))??;
+        self.working_as.store(pid, Ordering::Relaxed);
         if let Some(token) = superseded {
             self.end_superseded(session, token).await;
         }
@@ -176,6 +182,15 @@ impl Database {
                 Error::Fenced { target: self.settings.target.to_string(), holder, waited }
             }
         })
+    }
+
+    /// Sees to it that the session is one of its own, and that it dies with us. Returns its
+    /// server process.
+    async fn make_fit_to_migrate(&self, session: &mut PgConnection) -> Result<i32, Error> {
+        let started = Instant::now();
+        self.refuse_pooler(session).await?;
+        self.prepare(session).await.map_err(|error| self.fault(&error, started))?;
+        probe::pid(session).await.map_err(|error| self.fault(&error, started))
     }
 
     /// A new session with the fence, in place of one that was lost. What the server still has
@@ -233,7 +248,7 @@ impl Database {
     /// has gone. A role may end its own sessions (PostgreSQL documentation,
     /// `pg_terminate_backend`).
     pub async fn end_sessions(&self) {
-        if !self.at_work.load(Ordering::Relaxed) {
+        if self.working_as.load(Ordering::Relaxed) == 0 {
             return;
         }
         let started = Instant::now();

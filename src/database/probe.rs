@@ -40,7 +40,11 @@ pub async fn sessions(one: &mut PgConnection, other: &mut PgConnection) -> Resul
     Ok(Sessions::OwnEach)
 }
 
-async fn pid(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+/// The server's process that serves this connection, now.
+///
+/// # Errors
+/// Those of the driver.
+pub async fn pid(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     let row: PgRow = sqlx::raw_sql(AssertSqlSafe("SELECT pg_backend_pid()")).fetch_one(connection).await?;
     row.try_get(0)
 }

@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
-use testbed::{AwsProxy, Fault, Init, Result, Signal, TcpProxy, World};
+use sqlx::postgres::PgConnection;
+use testbed::{AwsProxy, Fault, Init, Result, Running, Signal, TcpProxy, World};
 
 use super::busy::{Busy, busy_as, sessions, wait_until};
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, world};
 
 /// In the body of a put that acquires.
 const ACQUIRING: &str = "attribute_not_exists(lock_id)";
+/// Ends the program's sessions on the server.
+const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+     WHERE datname = current_database() AND application_name LIKE 'llm-proxy-init/%'";
 /// In the body of a put that renews.
 const RENEWING: &str = "heartbeat < :heartbeat";
 
@@ -228,5 +232,55 @@ async fn a_frozen_connection_does_not_keep_a_signal_from_ending_the_run() -> Res
     wait_until(&world, "true", 0).await?;
     execute(&mut blocker, "COMMIT").await?;
     assert_eq!(goose_ledger(&mut blocker).await?.last(), Some(&(5, true)));
+    Ok(())
+}
+
+/// What must be left when the session was lost without a word: nothing.
+async fn assert_vanished(
+    world: &World<'_>,
+    run: Running,
+    mut blocker: PgConnection,
+    detail: &str,
+) -> Result<()> {
+    assert_fails(&run.finish().await?, 69, &["has vanished while we were at work", detail]);
+    assert_eq!(world.account.lock_item().await?, None);
+    execute(&mut blocker, "COMMIT").await?;
+    assert_eq!(goose_ledger(&mut blocker).await?.last(), Some(&(5, true)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
+    let init = init.env("LOCK_LEASE", "2s").env("DB_CONNECT_TIMEOUT", "2s");
+    let Busy { run, blocker } = busy_as(&world, init).await?;
+    proxy.freeze();
+    assert_vanished(&world, run, blocker, "no answer").await
+}
+
+#[tokio::test]
+async fn a_session_that_ended_without_our_hearing_of_it_is_given_up() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
+    let init = init.env("LOCK_LEASE", "2s").env("DB_CONNECT_TIMEOUT", "2s");
+    let Busy { run, blocker } = busy_as(&world, init).await?;
+    proxy.freeze_present();
+    execute(&mut world.connect().await?, END_SESSIONS).await?;
+    assert_vanished(&world, run, blocker, "it has no session with pid").await
+}
+
+#[tokio::test]
+async fn work_that_takes_longer_than_any_patience_is_left_alone() -> Result<()> {
+    let world = world().await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
+    let init = init.env("LOCK_LEASE", "1s").env("DB_CONNECT_TIMEOUT", "1s");
+    let Busy { run, mut blocker } = busy_as(&world, init).await?;
+    let begun = proxy.connections();
+    while proxy.connections() < begun + 6 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    execute(&mut blocker, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
     Ok(())
 }
