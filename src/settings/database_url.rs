@@ -3,8 +3,8 @@
 //!
 //! Promises libpq's meaning where the driver's differs: `require` together with a
 //! root certificate verifies the chain (PostgreSQL documentation, "SSL Support",
-//! table of sslmodes), and `sslrootcert=system` stands for the public roots. As with
-//! Go's drivers, which the application uses, a parameter that is no client's is a
+//! table of sslmodes), and `sslrootcert=system` stands for the public roots and is verified
+//! in full ("Database Connection Control Functions", `sslrootcert`). As with Go's drivers, which the application uses, a parameter that is no client's is a
 //! server setting of the session (`search_path`, `statement_timeout`, …). The
 //! password is held but never shown.
 
@@ -57,6 +57,9 @@ const IGNORED_PARAMETERS: &[&str] = &[
     "tcp_user_timeout",
 ];
 
+/// What stands for the public roots in a root certificate's place.
+const SYSTEM: &str = "system";
+
 /// A rule that a value breaks or keeps.
 type Check = fn(&str) -> Result<(), String>;
 
@@ -93,10 +96,11 @@ impl fmt::Debug for DatabaseTarget {
     }
 }
 
-/// Reads a `postgres://` URL. `root_certificate` is `PGSSLROOTCERT`'s: where the URL names
-/// none, what verifies takes it. Unlike one in the URL it makes `require` no stricter,
-/// for the image sets it for everyone.
-pub fn from_url(text: &str, root_certificate: Option<String>) -> Result<DatabaseTarget, String> {
+/// Reads a `postgres://` URL. What it leaves out about TLS comes from libpq's variables; but
+/// where the URL names no root certificate, `PGSSLROOTCERT`'s file is only taken by what
+/// verifies: unlike one in the URL it makes `require` no stricter, for the image sets it for
+/// everyone.
+pub fn from_url(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<DatabaseTarget, String> {
     let mut url = Url::parse(text).map_err(|error| {
         format!("must be a postgres:// URL ({error}); percent-encode / ? # @ : in user and password")
     })?;
@@ -109,10 +113,12 @@ pub fn from_url(text: &str, root_certificate: Option<String>) -> Result<Database
     let mut parameters = Parameters::take(&mut url)?;
     let options = PgConnectOptions::from_str(url.as_str())
         .map_err(|_| "must be a postgres:// URL with valid parameters".to_owned())?;
-    let verifies = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    parameters.mode = parameters.mode.or_else(|| mode_of(env));
+    let verifies = matches!(parameters.mode, Some(PgSslMode::VerifyCa | PgSslMode::VerifyFull));
     let in_url = parameters.root_certificate.take();
-    parameters.root_certificate = in_url.or_else(|| root_certificate.filter(|_| verifies));
-    Ok(parameters.complete(options))
+    let of_environment = || env("PGSSLROOTCERT").filter(|path| verifies || path == SYSTEM);
+    parameters.root_certificate = in_url.or_else(of_environment);
+    parameters.complete(options)
 }
 
 /// The texts in a URL that must not appear in any output: the password as written
@@ -125,12 +131,18 @@ pub fn secrets(text: &str) -> Vec<String> {
     written.into_iter().chain(meant).chain(parameters.map(|(_, value)| value.into())).collect()
 }
 
-/// Reads libpq's variables; `None` unless at least the host is set.
-pub fn from_libpq_env(env: &dyn Fn(&str) -> Option<String>) -> Option<DatabaseTarget> {
+/// Reads libpq's variables; `None` unless at least the host is set. An error is the rule that
+/// `PGSSLROOTCERT` breaks.
+pub fn from_libpq_env(env: &dyn Fn(&str) -> Option<String>) -> Option<Result<DatabaseTarget, String>> {
     env("PGHOSTADDR").or_else(|| env("PGHOST"))?;
-    let mode = env("PGSSLMODE").map_or(Ok(None), |mode| ssl_mode_rule(&mode).map(Some)).ok()?;
-    let parameters = Parameters { mode, root_certificate: env("PGSSLROOTCERT"), ignored: Vec::new() };
+    let root_certificate = env("PGSSLROOTCERT");
+    let parameters = Parameters { mode: mode_of(env), root_certificate, ignored: Vec::new() };
     Some(parameters.complete(PgConnectOptions::new()))
+}
+
+/// The variable's mode. One that breaks its rule is reported by [`LIBPQ_RULES`].
+fn mode_of(env: &dyn Fn(&str) -> Option<String>) -> Option<PgSslMode> {
+    ssl_mode_rule(&env("PGSSLMODE")?).ok()
 }
 
 /// What the URL's query says beyond what the driver is simply handed.
@@ -168,19 +180,29 @@ impl Parameters {
         Ok(taken)
     }
 
-    fn complete(self, mut options: PgConnectOptions) -> DatabaseTarget {
-        let root_certificate = self.root_certificate.filter(|path| path != "system");
-        match &root_certificate {
-            Some(path) => {
-                options = options.ssl_root_cert(path);
-                if matches!(self.mode, Some(PgSslMode::Require)) {
-                    options = options.ssl_mode(PgSslMode::VerifyCa);
-                }
-            }
+    fn complete(self, options: PgConnectOptions) -> Result<DatabaseTarget, String> {
+        let options = options.ssl_mode(self.effective_mode()?);
+        let root_certificate = self.root_certificate.filter(|path| path != SYSTEM);
+        let options = match &root_certificate {
+            Some(path) => options.ssl_root_cert(path),
             // None beside the public ones, though the driver reads PGSSLROOTCERT too.
-            None => options = options.ssl_root_cert_from_pem(Vec::new()),
+            None => options.ssl_root_cert_from_pem(Vec::new()),
+        };
+        Ok(DatabaseTarget { options, root_certificate, ignored: self.ignored })
+    }
+
+    /// What libpq makes of the mode together with the root certificate.
+    fn effective_mode(&self) -> Result<PgSslMode, String> {
+        match (self.mode, self.root_certificate.as_deref()) {
+            (None | Some(PgSslMode::VerifyFull), Some(SYSTEM)) => Ok(PgSslMode::VerifyFull),
+            (Some(_), Some(SYSTEM)) => {
+                Err("sslrootcert=system goes with sslmode=verify-full alone: anybody can get a certificate \
+                     of a public authority; use that mode, or name a certificate file"
+                    .into())
+            }
+            (Some(PgSslMode::Require), Some(_)) => Ok(PgSslMode::VerifyCa),
+            (mode, _) => Ok(mode.unwrap_or_default()),
         }
-        DatabaseTarget { options, root_certificate, ignored: self.ignored }
     }
 }
 

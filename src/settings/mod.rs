@@ -300,19 +300,27 @@ fn read_target(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseTarget> {
         }
     }
     if reader.is_given(&table::DATABASE_URL) {
-        let root_certificate = reader.env("PGSSLROOTCERT");
-        return reader
-            .required(&table::DATABASE_URL, |url| database_url::from_url(url, root_certificate.clone()));
+        let source = reader.source;
+        return reader.required(&table::DATABASE_URL, |url| {
+            database_url::from_url(url, &|name| Reader::new(source).env(name))
+        });
     }
-    let from_env = database_url::from_libpq_env(&|name| reader.env(name));
-    if from_env.is_none() {
-        reader.report(
-            &table::DATABASE_URL,
-            "required: postgres://user:password@host:5432/database?sslmode=verify-full, \
-             or the PG* variables with at least PGHOST",
-        );
+    match database_url::from_libpq_env(&|name| reader.env(name)) {
+        Some(Ok(target)) => Some(target),
+        Some(Err(rule)) => {
+            let name = "PGSSLROOTCERT";
+            reader.problems.push(Problem { name: name.into(), value: reader.env(name), rule });
+            None
+        }
+        None => {
+            reader.report(
+                &table::DATABASE_URL,
+                "required: postgres://user:password@host:5432/database?sslmode=verify-full, \
+                 or the PG* variables with at least PGHOST",
+            );
+            None
+        }
     }
-    from_env
 }
 
 /// Looks settings up one by one and collects what is wrong with them.

@@ -172,7 +172,8 @@ fn durations_take_the_units_of_the_contract() {
 
 #[test]
 fn a_url_is_read_as_libpq_reads_it() {
-    let target = |url| database_url::from_url(url, Some("/env.pem".into())).unwrap();
+    let env = |name: &str| (name == "PGSSLROOTCERT").then(|| "/env.pem".to_owned());
+    let target = |url| database_url::from_url(url, &env).unwrap();
     let plain = target("postgresql://proxy:p%40ss@db:6432/llm?connect_timeout=3&sslpassword=x");
     assert_eq!(plain.to_string(), "db:6432/llm as proxy");
     assert_eq!(plain.ignored, ["connect_timeout", "sslpassword"]);
@@ -194,6 +195,45 @@ fn a_url_is_read_as_libpq_reads_it() {
     let socket = target("postgres:///llm?user=u&host=/run/postgresql");
     assert_eq!(socket.to_string(), "/run/postgresql/llm as u");
     for wrong in ["postgres://u@db/llm?sslmode=allow", "postgres://u@db/llm?port=0"] {
-        assert!(database_url::from_url(wrong, None).is_err(), "{wrong}");
+        assert!(database_url::from_url(wrong, &env).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_public_roots_alone_are_verified_in_full() {
+    let url = |query: &str| -> &'static str { format!("postgres://u@db/llm{query}").leak() };
+    let mode = |env: &[(&'static str, &'static str)]| {
+        let target = Settings::read(&with_env(env)).unwrap().database.target;
+        assert_eq!(target.root_certificate, None, "{env:?}");
+        format!("{:?}", target.options.get_ssl_mode())
+    };
+    let system = ("PGSSLROOTCERT", "system");
+    for right in [
+        &[("DATABASE_URL", url("?sslrootcert=system"))][..],
+        &[("DATABASE_URL", url("?sslrootcert=system&sslmode=verify-full"))],
+        &[("DATABASE_URL", url("?sslrootcert=system")), ("PGSSLMODE", "verify-full")],
+        &[("DATABASE_URL", url("?sslrootcert=system")), ("PGSSLMODE", "")],
+        &[("DATABASE_URL", url("?sslmode=verify-full")), ("PGSSLMODE", "require"), system],
+        &[("DATABASE_URL", url("")), system],
+        &[("DATABASE_URL", ""), ("PGHOST", "db"), system],
+        &[("DATABASE_URL", ""), ("PGHOST", "db"), ("PGSSLMODE", "verify-full"), system],
+    ] {
+        assert_eq!(mode(right), "VerifyFull", "{right:?}");
+    }
+    for weaker in ["disable", "prefer", "require", "verify-ca"] {
+        let in_url = url(&format!("?sslrootcert=system&sslmode={weaker}"));
+        for (wrong, name) in [
+            (&[("DATABASE_URL", in_url)][..], "DATABASE_URL: "),
+            (&[("DATABASE_URL", url("?sslrootcert=system")), ("PGSSLMODE", weaker)], "DATABASE_URL: "),
+            (&[("DATABASE_URL", url(&format!("?sslmode={weaker}"))), system], "DATABASE_URL: "),
+            (
+                &[("DATABASE_URL", ""), ("PGHOST", "db"), ("PGSSLMODE", weaker), system],
+                "PGSSLROOTCERT=\"system\": ",
+            ),
+        ] {
+            let problems = problems(&with_env(wrong));
+            assert_eq!(problems.len(), 1, "{wrong:?}: {problems:?}");
+            assert!(problems[0].starts_with(name) && problems[0].contains("verify-full"), "{problems:?}");
+        }
     }
 }

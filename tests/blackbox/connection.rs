@@ -102,6 +102,44 @@ async fn the_environment_may_name_the_root_certificate() -> Result<()> {
     Ok(())
 }
 
+/// `system` stands for the public roots, and no less than all is verified by them.
+#[tokio::test]
+async fn the_public_roots_are_never_taken_for_less_than_verify_full() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let (refused, wrong) = ((69, ["TLS", "UnknownIssuer"]), (64, ["sslrootcert=system", "verify-full"]));
+    for (query, in_environment, (code, words)) in [
+        ("?sslrootcert=system", None, refused),
+        ("?sslrootcert=system&sslmode=verify-full", None, refused),
+        ("", Some(("PGSSLROOTCERT", "system")), refused),
+        ("?sslrootcert=system&sslmode=require", None, wrong),
+        ("?sslrootcert=system", Some(("PGSSLMODE", "prefer")), wrong),
+        ("?sslmode=require", Some(("PGSSLROOTCERT", "system")), wrong),
+    ] {
+        let world = world().await?;
+        let init = world.init().env("DATABASE_URL", world.database_url(query));
+        let init = in_environment.iter().fold(init, |init, (name, value)| init.env(name, value));
+        assert_fails(&init.run().await?, code, &words);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_root_certificate_in_the_url_is_used_by_the_variables_require() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let certificates = &Testbed::shared().postgres.certificates;
+    for (root, code) in [(&certificates.authority, 0), (&certificates.stranger, 69)] {
+        let world = world().await?;
+        let url = world.database_url(&format!("?sslrootcert={}", root.display()));
+        let run = world.init().env("DATABASE_URL", url).env("PGSSLMODE", "require").run().await?;
+        assert_code(&run, code);
+    }
+    Ok(())
+}
+
 /// The image's bundle, and with another authority after it: so all of it was read.
 #[tokio::test]
 async fn the_bundle_of_amazon_rds_is_read() -> Result<()> {
