@@ -2,16 +2,19 @@
 //! settings' own table.
 //!
 //! Promises that `--help` shows every setting with its environment variable and its
-//! default, that every command which uses settings takes their flags, and that flags
-//! only carry raw texts: checking them is the settings' work.
+//! default, that every command which uses settings takes their flags, that flags only
+//! carry raw texts: checking them is the settings' work; and that a refusal of the
+//! arguments quotes nothing that may carry a password.
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::answer::Form;
 use crate::config::validate::Format;
 use crate::logging::Stream;
+use crate::secrets;
 use crate::settings::{Source, table};
 use crate::unlock::Consent;
 
@@ -224,7 +227,7 @@ impl CommandLine {
     /// # Errors
     /// They are wrong, or ask for help or the version.
     pub fn of_process() -> Result<Self, clap::Error> {
-        command().try_get_matches().map(Self::new)
+        command().try_get_matches().map(Self::new).map_err(blanked)
     }
 
     fn new(matches: ArgMatches) -> Self {
@@ -237,6 +240,18 @@ impl CommandLine {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         Self { task: task(&path, &levels), matches: levels }
     }
+}
+
+/// The refusal without the arguments that may carry a password: a URL where no value was
+/// expected is quoted by the parser as it stands.
+fn blanked(mut refusal: clap::Error) -> clap::Error {
+    let carries_one = |value: &ContextValue| secrets::may_carry_one(&value.to_string());
+    let telling: Vec<ContextKind> =
+        refusal.context().filter(|(_, value)| carries_one(value)).map(|(kind, _)| kind).collect();
+    for kind in telling {
+        refusal.insert(kind, ContextValue::String(secrets::BLANK.into()));
+    }
+    refusal
 }
 
 fn task(path: &[&str], matches: &[ArgMatches]) -> Task {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What stands in place of a secret.
-const BLANK: &str = "***";
+pub const BLANK: &str = "***";
 /// Shorter secrets are not looked for: blanking them would blank half of every line.
 const SHORTEST: usize = 4;
 
@@ -35,6 +35,12 @@ impl Secrets {
     pub fn blank(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), BLANK))
     }
+}
+
+/// Whether a text whose meaning is not known may carry a password: a URL, or anything with
+/// an `@`, before which users and passwords stand.
+pub fn may_carry_one(text: &str) -> bool {
+    text.contains("://") || text.contains('@')
 }
 
 impl fmt::Debug for Secrets {

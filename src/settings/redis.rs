@@ -105,8 +105,9 @@ fn from_url(text: &str) -> Result<RedisServer, String> {
 
 /// `host:port`: there is no place for TLS, a user or a password.
 fn from_address(text: &str) -> Result<RedisServer, String> {
-    const RULE: &str = "must be host:port without a scheme, such as cache.internal:6379";
-    if text.contains("://") {
+    const RULE: &str =
+        "must be host:port without a scheme, a user or a password, such as cache.internal:6379";
+    if text.contains("://") || text.contains('@') {
         return Err(RULE.into());
     }
     let (host, port) = text.rsplit_once(':').ok_or(RULE)?;
@@ -137,8 +138,9 @@ mod tests {
             let rule = from_url(wrong).expect_err(wrong);
             assert!(!rule.contains("q9x"), "{rule}");
         }
-        for wrong in ["cache", "redis://cache:6379", "cache:", "cache:99999"] {
-            assert!(from_address(wrong).is_err(), "{wrong}");
+        for wrong in ["cache", "redis://cache:6379", "cache:", "cache:99999", "app:q9x@cache:6379"] {
+            let rule = from_address(wrong).expect_err(wrong);
+            assert!(!rule.contains("q9x"), "{rule}");
         }
         assert_eq!(from_address("[::1]:6379").unwrap().host, "::1");
     }

@@ -2,7 +2,7 @@
 
 use testbed::{Finished, Init, Result, World};
 
-use super::{assert_code, world};
+use super::{assert_code, program, world};
 
 /// Runs at the loudest level and looks for every secret in everything written.
 async fn assert_silent(world: &World<'_>, init: Init, code: i32) -> Result<()> {
@@ -38,6 +38,39 @@ async fn in_the_answers_of_commands() -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn in_the_answer_to_arguments_that_are_wrong() -> Result<()> {
+    let url = "postgres://u:s3same@127.0.0.1/db";
+    for arguments in [
+        &["--database-url=", url][..],
+        &[url],
+        &["check", url],
+        &["u:s3same@127.0.0.1"],
+        &["--database-url=postgres://u:not", "s3same@127.0.0.1/db"],
+        &["postgres://127.0.0.1/db?user=u&password=s3same"],
+        &["--postgres://u:s3same=@127.0.0.1/db"],
+        &["config", "validate", "file", url],
+        &["config", "validate", "file", "--format", url],
+        &["unlock", "--expires-at", "postgres://u:s3same @127.0.0.1/db"],
+    ] {
+        let run = arguments.iter().fold(Init::new(program()), |init, word| init.arg(word)).run().await?;
+        assert_code(&run, 64);
+        assert!(run.stderr.contains("'***'"), "{arguments:?}: {}", run.output());
+        assert!(!run.output().contains("s3same"), "{arguments:?}: {}", run.output());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn in_what_check_says_about_an_address_with_a_password() -> Result<()> {
+    let world = world().await?;
+    let init = world.init().arg("check").env("REDIS_ADDR", "app:s3same@127.0.0.1:1");
+    let run = init.run().await?;
+    assert!(run.output().contains("REDIS_ADDR: must be host:port without"), "{}", run.output());
+    assert!(!run.output().contains("app:s3same"), "{}", run.output());
     Ok(())
 }
 
