@@ -1,11 +1,14 @@
 //! What can end a run: one variant for each module that can fail. The messages
 //! are the modules' own; [`crate::exit`] maps each to its code.
 
-use crate::{aws, config, database, lock, migrate, settings, stop};
+use crate::{aws, config, database, environment, lock, migrate, settings, stop};
 
 /// Why a run ended without having done its job.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Empty variables can't be done without.
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
     /// Settings break their rules.
     #[error(transparent)]
     Settings(#[from] settings::SettingsError),
@@ -42,7 +45,7 @@ impl Error {
     /// The step of the sequence that failed, as log lines name it.
     pub fn step(&self) -> &'static str {
         match self {
-            Self::Settings(_) | Self::Aws(_) | Self::Runtime(_) => "start",
+            Self::Environment(_) | Self::Settings(_) | Self::Aws(_) | Self::Runtime(_) => "start",
             Self::Lock(_) => "lock",
             Self::Config(_) => "config",
             Self::Database(_) => "connect",

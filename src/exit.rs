@@ -56,7 +56,7 @@ impl From<ExitCode> for std::process::ExitCode {
 impl From<&Error> for ExitCode {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Settings(_) => Self::Usage,
+            Error::Environment(_) | Error::Settings(_) => Self::Usage,
             Error::Aws(error) => error.into(),
             Error::Lock(error) => error.into(),
             Error::Config(error) => error.into(),

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod database;
+pub mod environment;
 pub mod error;
 pub mod exit;
 pub mod install;

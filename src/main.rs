@@ -10,7 +10,7 @@ use llm_proxy_init::error::Error;
 use llm_proxy_init::exit::ExitCode;
 use llm_proxy_init::settings::{LogSettings, Settings, secrets};
 use llm_proxy_init::stop::Stop;
-use llm_proxy_init::{commands, logging};
+use llm_proxy_init::{commands, environment, logging};
 
 /// How long the process waits for its threads when everything else is done.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -38,6 +38,7 @@ fn main() -> process::ExitCode {
 }
 
 fn run(command_line: &CommandLine) -> Result<ExitCode, Error> {
+    environment::drop_empty()?;
     let settings = Settings::read(command_line)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;

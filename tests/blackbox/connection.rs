@@ -1,5 +1,6 @@
 //! The database connection: addresses, TLS, patience and refusals.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use llm_proxy_init::database::Database;
@@ -16,6 +17,46 @@ async fn libpqs_variables_stand_in_for_the_url() -> Result<()> {
     let init = init.env("PGPORT", world.testbed.postgres.port.to_string());
     let init = init.env("PGUSER", &world.database).env("PGDATABASE", &world.database);
     assert_code(&init.env("PGPASSWORD", &world.password).run().await?, 0);
+    Ok(())
+}
+
+/// The program with libpq's variables in place of the URL, and those of them empty that have
+/// no say.
+fn with_empty_variables(world: &World<'_>) -> Init {
+    let init = world.init().without("DATABASE_URL").env("PGHOST", "127.0.0.1");
+    let init = init.env("PGPORT", world.testbed.postgres.port.to_string());
+    let init = init.env("PGUSER", &world.database).env("PGPASSWORD", &world.password);
+    let empty =
+        ["PGHOSTADDR", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGOPTIONS"];
+    empty.into_iter().fold(init, |init, name| init.env(name, ""))
+}
+
+#[tokio::test]
+async fn an_empty_variable_of_libpqs_is_an_unset_one() -> Result<()> {
+    let world = world().await?;
+    assert_code(&with_empty_variables(&world).run().await?, 0);
+    let beside_a_url = with_empty_variables(&world).env("DATABASE_URL", world.database_url(""));
+    assert_code(&beside_a_url.arg("status").run().await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_password_leaves_it_to_the_password_file() -> Result<()> {
+    let world = world().await?;
+    let file = world.config_folder().join("pgpass");
+    std::fs::write(&file, format!("*:*:*:*:{}\n", world.password))?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    let run = with_empty_variables(&world).env("PGPASSWORD", "").env("PGPASSFILE", file).run().await?;
+    assert_code(&run, 0);
+    Ok(())
+}
+
+/// Without `/proc` the program does not find itself.
+#[tokio::test]
+async fn empty_variables_that_stay_are_named() -> Result<()> {
+    let world = world().await?;
+    let Some(init) = world.init_in_own_mounts("mount -t tmpfs none /proc") else { return Ok(()) };
+    assert_fails(&init.env("PGUSER", "").env("PGSSLKEY", "").run().await?, 64, &["PGSSLKEY, PGUSER"]);
     Ok(())
 }
 
