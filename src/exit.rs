@@ -105,7 +105,9 @@ impl From<&config::Error> for ExitCode {
 impl From<&database::Error> for ExitCode {
     fn from(error: &database::Error) -> Self {
         match error {
-            database::Error::RootCertificate { .. } | database::Error::Pooled { .. } => Self::Usage,
+            database::Error::File { .. }
+            | database::Error::Misconfigured { .. }
+            | database::Error::Pooled { .. } => Self::Usage,
             database::Error::Refused { .. } => Self::NoPermission,
             database::Error::NoDatabase { .. } => Self::Missing,
             database::Error::Fenced { .. } => Self::LockTimeout,

@@ -10,13 +10,27 @@ use crate::wording;
 /// Why there is no database session.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The root certificate file is not there.
-    #[error("can't read the root certificate {path}: {source}; correct sslrootcert or put the file there")]
-    RootCertificate {
+    /// A file that TLS needs is not there, or not for us.
+    #[error(
+        "can't read the {kind} {path}: {source}; correct {parameter}, or put the file there for this user to read"
+    )]
+    File {
+        /// What should be in it.
+        kind: &'static str,
+        /// What names it.
+        parameter: &'static str,
         /// The file.
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// The driver can't use what it was given.
+    #[error("connecting to {target}: {detail}; correct sslcert and sslkey, or user and password")]
+    Misconfigured {
+        /// Host, database and role.
+        target: String,
+        /// What the driver said.
+        detail: String,
     },
     /// The server refuses this role or its password.
     #[error(
@@ -145,6 +159,8 @@ pub fn classify(error: &sqlx::Error, target: &DatabaseTarget, tried: Duration) -
         }
         Some("3D000") => Error::NoDatabase { target, detail },
         Some(code) if !is_passing(error) => Error::Unusable { target, detail, sqlstate: code.to_owned() },
+        // A key that is none, or a name or password with characters that are not allowed there.
+        None if matches!(error, sqlx::Error::Configuration(_)) => Error::Misconfigured { target, detail },
         None if matches!(error, sqlx::Error::Tls(_)) || is_certificate_fault(error) => {
             Error::Tls { target, detail }
         }

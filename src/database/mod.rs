@@ -61,7 +61,7 @@ impl Database {
     /// # Errors
     /// See [`Error`].
     pub async fn connect(&self) -> Result<PgConnection, Error> {
-        self.check_root_certificate()?;
+        self.check_files()?;
         if !self.settings.target.ignored.is_empty() {
             let ignored = self.settings.target.ignored.join(", ");
             tracing::warn!(step = "connect", "URL parameters without effect here: {ignored}");
@@ -92,13 +92,23 @@ impl Database {
         self.connect().await
     }
 
-    /// A missing file would look like a network fault to the driver.
-    fn check_root_certificate(&self) -> Result<(), Error> {
-        let Some(path) = &self.settings.target.root_certificate else { return Ok(()) };
-        match std::fs::metadata(path) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(Error::RootCertificate { path: path.into(), source }),
+    /// A file that can't be read would look like a network fault to the driver.
+    fn check_files(&self) -> Result<(), Error> {
+        let target = &self.settings.target;
+        for (kind, parameter, path) in [
+            ("root certificate", "sslrootcert", &target.root_certificate),
+            ("client certificate", "sslcert", &target.client_certificate),
+            ("client key", "sslkey", &target.client_key),
+        ] {
+            let Some(path) = path else { continue };
+            std::fs::read(path).map_err(|source| Error::File {
+                kind,
+                parameter,
+                path: path.into(),
+                source,
+            })?;
         }
+        Ok(())
     }
 
     fn options(&self, name: &str) -> PgConnectOptions {

@@ -16,7 +16,7 @@ impl Database {
     /// # Errors
     /// See [`Error`].
     pub async fn visit(&self) -> Result<PgConnection, Error> {
-        self.check_root_certificate()?;
+        self.check_files()?;
         self.connect_as(SESSION_NAME, Instant::now()).await
     }
 

@@ -74,6 +74,10 @@ pub struct DatabaseTarget {
     pub options: PgConnectOptions,
     /// The root certificate file, if one is named.
     pub root_certificate: Option<String>,
+    /// The client certificate's file, if one is named and TLS is not off.
+    pub client_certificate: Option<String>,
+    /// The file of its key.
+    pub client_key: Option<String>,
     /// Names of URL parameters that were left out.
     pub ignored: Vec<String>,
 }
@@ -118,7 +122,9 @@ pub fn from_url(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Data
     let in_url = parameters.root_certificate.take();
     let of_environment = || env("PGSSLROOTCERT").filter(|path| verifies || path == SYSTEM);
     parameters.root_certificate = in_url.or_else(of_environment);
-    parameters.complete(options)
+    parameters.client_certificate = parameters.client_certificate.or_else(|| env("PGSSLCERT"));
+    parameters.client_key = parameters.client_key.or_else(|| env("PGSSLKEY"));
+    parameters.complete(options).map_err(|mistake| mistake.rule.into())
 }
 
 /// The texts in a URL that must not appear in any output: the password as written
@@ -131,14 +137,39 @@ pub fn secrets(text: &str) -> Vec<String> {
     written.into_iter().chain(meant).chain(parameters.map(|(_, value)| value.into())).collect()
 }
 
-/// Reads libpq's variables; `None` unless at least the host is set. An error is the rule that
-/// `PGSSLROOTCERT` breaks.
-pub fn from_libpq_env(env: &dyn Fn(&str) -> Option<String>) -> Option<Result<DatabaseTarget, String>> {
+/// Reads libpq's variables; `None` unless at least the host is set.
+pub fn from_libpq_env(env: &dyn Fn(&str) -> Option<String>) -> Option<Result<DatabaseTarget, Mistake>> {
     env("PGHOSTADDR").or_else(|| env("PGHOST"))?;
-    let root_certificate = env("PGSSLROOTCERT");
-    let parameters = Parameters { mode: mode_of(env), root_certificate, ignored: Vec::new() };
+    let parameters = Parameters {
+        mode: mode_of(env),
+        root_certificate: env("PGSSLROOTCERT"),
+        client_certificate: env("PGSSLCERT"),
+        client_key: env("PGSSLKEY"),
+        ignored: Vec::new(),
+    };
     Some(parameters.complete(PgConnectOptions::new()))
 }
+
+/// What does not go together.
+pub struct Mistake {
+    /// The variable to correct, where there is no URL.
+    pub variable: &'static str,
+    /// What a right value looks like.
+    pub rule: &'static str,
+}
+
+/// The public roots, and less asked of them than a name.
+const SYSTEM_FOR_LESS: Mistake = Mistake {
+    variable: "PGSSLROOTCERT",
+    rule: "sslrootcert=system goes with sslmode=verify-full alone: anybody can get a certificate of a \
+           public authority; use that mode, or name a certificate file",
+};
+
+/// The driver looks for the other one in none of libpq's own places.
+const ONE_OF_A_PAIR: Mistake = Mistake {
+    variable: "PGSSLCERT",
+    rule: "sslcert and sslkey (PGSSLCERT and PGSSLKEY) go together; name both files or none",
+};
 
 /// The variable's mode. One that breaks its rule is reported by [`LIBPQ_RULES`].
 fn mode_of(env: &dyn Fn(&str) -> Option<String>) -> Option<PgSslMode> {
@@ -146,9 +177,12 @@ fn mode_of(env: &dyn Fn(&str) -> Option<String>) -> Option<PgSslMode> {
 }
 
 /// What the URL's query says beyond what the driver is simply handed.
+#[derive(Default)]
 struct Parameters {
     mode: Option<PgSslMode>,
     root_certificate: Option<String>,
+    client_certificate: Option<String>,
+    client_key: Option<String>,
     ignored: Vec<String>,
 }
 
@@ -156,12 +190,14 @@ impl Parameters {
     /// Checks the query and leaves only what the driver understands in the URL.
     fn take(url: &mut Url) -> Result<Self, String> {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let mut taken = Self { mode: None, root_certificate: None, ignored: Vec::new() };
+        let mut taken = Self::default();
         let mut kept = Vec::new();
         for (key, value) in pairs {
             match key.as_str() {
                 "sslmode" => taken.mode = Some(ssl_mode_rule(&value)?),
                 "sslrootcert" => taken.root_certificate = Some(value.clone()),
+                "sslcert" => taken.client_certificate = Some(value.clone()),
+                "sslkey" => taken.client_key = Some(value.clone()),
                 "port" => port_rule(&value)?,
                 _ => {}
             }
@@ -180,30 +216,44 @@ impl Parameters {
         Ok(taken)
     }
 
-    fn complete(self, options: PgConnectOptions) -> Result<DatabaseTarget, String> {
-        let options = options.ssl_mode(self.effective_mode()?);
+    fn complete(self, options: PgConnectOptions) -> Result<DatabaseTarget, Mistake> {
+        let mode = self.effective_mode()?;
+        let (certificate, key) = match mode {
+            PgSslMode::Disable => (None, None),
+            _ => (self.client_certificate, self.client_key),
+        };
+        if certificate.is_some() != key.is_some() {
+            return Err(ONE_OF_A_PAIR);
+        }
         let root_certificate = self.root_certificate.filter(|path| path != SYSTEM);
         let options = match &root_certificate {
             Some(path) => options.ssl_root_cert(path),
             // None beside the public ones, though the driver reads PGSSLROOTCERT too.
             None => options.ssl_root_cert_from_pem(Vec::new()),
         };
-        Ok(DatabaseTarget { options, root_certificate, ignored: self.ignored })
+        Ok(DatabaseTarget {
+            options: options.ssl_mode(mode),
+            root_certificate,
+            client_certificate: certificate.filter(|text| is_a_path(text)),
+            client_key: key.filter(|text| is_a_path(text)),
+            ignored: self.ignored,
+        })
     }
 
     /// What libpq makes of the mode together with the root certificate.
-    fn effective_mode(&self) -> Result<PgSslMode, String> {
+    fn effective_mode(&self) -> Result<PgSslMode, Mistake> {
         match (self.mode, self.root_certificate.as_deref()) {
             (None | Some(PgSslMode::VerifyFull), Some(SYSTEM)) => Ok(PgSslMode::VerifyFull),
-            (Some(_), Some(SYSTEM)) => {
-                Err("sslrootcert=system goes with sslmode=verify-full alone: anybody can get a certificate \
-                     of a public authority; use that mode, or name a certificate file"
-                    .into())
-            }
+            (Some(_), Some(SYSTEM)) => Err(SYSTEM_FOR_LESS),
             (Some(PgSslMode::Require), Some(_)) => Ok(PgSslMode::VerifyCa),
             (mode, _) => Ok(mode.unwrap_or_default()),
         }
     }
+}
+
+/// The driver takes the text of a certificate or a key in place of a file's name as well.
+fn is_a_path(text: &str) -> bool {
+    !text.trim_start().starts_with("-----BEGIN")
 }
 
 fn port_rule(text: &str) -> Result<(), String> {

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use database_url::DatabaseTarget;
+use database_url::Mistake;
 pub use parse::LogLevel;
 pub use redis::{RedisServer, RedisSettings, RedisTarget};
 use table::Setting;
@@ -307,9 +308,8 @@ fn read_target(reader: &mut Reader<'_, impl Source>) -> Option<DatabaseTarget> {
     }
     match database_url::from_libpq_env(&|name| reader.env(name)) {
         Some(Ok(target)) => Some(target),
-        Some(Err(rule)) => {
-            let name = "PGSSLROOTCERT";
-            reader.problems.push(Problem { name: name.into(), value: reader.env(name), rule });
+        Some(Err(Mistake { variable, rule })) => {
+            reader.problems.push(Problem { name: variable.into(), value: None, rule: rule.into() });
             None
         }
         None => {

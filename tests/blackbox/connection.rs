@@ -1,6 +1,6 @@
 //! The database connection: addresses, TLS, patience and refusals.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use llm_proxy_init::database::Database;
@@ -115,6 +115,77 @@ async fn a_certificate_that_does_not_verify_is_refused_at_once() -> Result<()> {
 async fn a_root_certificate_that_is_missing_is_named() -> Result<()> {
     let (run, _) = with_query("?sslmode=verify-full&sslrootcert=/no/such/ca.pem", "127.0.0.1").await?;
     assert_fails(&run, 64, &["/no/such/ca.pem"]);
+    Ok(())
+}
+
+/// The testbed's authority, in a file that root alone may read.
+#[tokio::test]
+async fn a_root_certificate_that_can_not_be_read_is_named() -> Result<()> {
+    let world = world().await?;
+    if std::fs::metadata("/proc/self")?.uid() != 0 {
+        eprintln!("testbed: SKIPPED, only root may become another user");
+        return Ok(());
+    }
+    let closed =
+        "mount -t tmpfs -o mode=1777 none \"$folder\"; touch \"$folder/ca.pem\"; chmod 600 \"$folder/ca.pem\"
+        set -- setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
+    let Some(init) = world.init_in_own_mounts(closed) else { return Ok(()) };
+    let file = world.config_folder().join("ca.pem");
+    let url = world.database_url(&format!("?sslmode=verify-full&sslrootcert={}", file.display()));
+    let run = init.env("DATABASE_URL", url).run().await?;
+    assert_code(&run, 64);
+    assert!(run.output().contains("ca.pem: Permission denied"), "{}", run.output());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_can_not_be_used_of_a_client_certificate_is_named() -> Result<()> {
+    let world = world().await?;
+    let authority = Testbed::shared().postgres.certificates.authority.display().to_string();
+    let folder = world.config_folder().display().to_string();
+    for (certificate, key, words) in [
+        ("/no/such/c.pem", authority.as_str(), ["client certificate /no/such/c.pem", "sslcert"]),
+        (authority.as_str(), "/no/such/c.key", ["client key /no/such/c.key", "sslkey"]),
+        (folder.as_str(), authority.as_str(), ["Is a directory", "sslcert"]),
+        (authority.as_str(), "", ["sslcert", "sslkey"]),
+        ("", authority.as_str(), ["sslcert", "sslkey"]),
+    ] {
+        let named =
+            [("sslcert", certificate), ("sslkey", key)].into_iter().filter(|(_, path)| !path.is_empty());
+        let query = named.clone().fold(String::new(), |query, (name, path)| format!("{query}&{name}={path}"));
+        let url = world.database_url(&format!("?sslmode=prefer{query}"));
+        assert_fails(&world.init().env("DATABASE_URL", url).run().await?, 64, &words);
+        let init = named
+            .fold(world.init(), |init, (name, path)| init.env(&format!("PG{}", name.to_uppercase()), path));
+        assert_fails(&init.run().await?, 64, &words);
+        let without_tls = world.database_url(&format!("?sslmode=disable{query}"));
+        assert_code(&world.init().env("DATABASE_URL", without_tls).arg("status").run().await?, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_certificate_with_its_key_is_used() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let authority = &Testbed::shared().postgres.certificates.authority;
+    let (certificate, key) = (authority.with_file_name("server.pem"), authority.with_file_name("server.key"));
+    let query = format!("?sslmode=require&sslcert={}&sslkey={}", certificate.display(), key.display());
+    let (run, encrypted) = with_query(&query, "127.0.0.1").await?;
+    assert_code(&run, 0);
+    assert!(encrypted, "{}", run.output());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_key_without_a_key_is_not_tried_again() -> Result<()> {
+    if !Testbed::shared().postgres.speaks_tls() {
+        return Ok(());
+    }
+    let authority = Testbed::shared().postgres.certificates.authority.display();
+    let (run, _) = with_query(&format!("?sslcert={authority}&sslkey={authority}"), "127.0.0.1").await?;
+    assert_fails(&run, 64, &["sslkey"]);
     Ok(())
 }
 

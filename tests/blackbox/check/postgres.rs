@@ -104,6 +104,8 @@ async fn a_certificate_that_does_not_verify() -> Result<()> {
     assert_code(&checked.run, 0);
     let checked = with_query(&world, "?sslmode=verify-full&sslrootcert=/no/such/ca.pem").await?;
     checked.assert_fails(&symptoms::NO_CA_FILE, 64);
+    let checked = with_query(&world, &format!("?sslcert=/no/such/client.pem&sslkey={ca}")).await?;
+    checked.assert_fails(&symptoms::NO_CLIENT_FILE, 64);
     let checked = with_query(&world, "?sslmode=disable").await?;
     checked.assert_told(&symptoms::TLS_OFF);
     Ok(())

@@ -82,6 +82,7 @@ symptoms! {
     ENDS_SOON "warn" "postgres-tls" "TLS …, … certificates, verified; the server's certificate ends on …";
     UNVERIFIED "warn" "postgres-tls" "TLS …, … certificates; sslmode=… accepts it although …";
     COULD_VERIFY "warn" "postgres-tls" "TLS …, … certificates; sslmode=… does not verify all of it, sslmode=verify-full would succeed";
+    NO_CLIENT_FILE "fail" "postgres-login" "can't read the client …: …";
     WRONG_PASSWORD "fail" "postgres-login" "… refuses to log us in: password authentication failed for user … (SQLSTATE 28P01)";
     NO_DATABASE "fail" "postgres-login" "connecting to …: database … does not exist (SQLSTATE 3D000)";
     READ_ONLY "fail" "postgres-login" "logged in to PostgreSQL …, which is read-only";
