@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use url::Url;
+use url::{Host, Url};
 
 /// Parameters that the driver understands as they are.
 const KNOWN_PARAMETERS: &[&str] = &[
@@ -88,6 +88,9 @@ impl fmt::Display for DatabaseTarget {
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         match options.get_socket() {
             Some(socket) => write!(f, "{}", socket.display())?,
+            None if options.get_host().contains(':') => {
+                write!(f, "[{}]:{}", options.get_host(), options.get_port())?;
+            }
             None => write!(f, "{}:{}", options.get_host(), options.get_port())?,
         }
         write!(f, "/{database} as {}", options.get_username())
@@ -192,6 +195,10 @@ impl Parameters {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let mut taken = Self::default();
         let mut kept = Vec::new();
+        if let Some(Host::Ipv6(address)) = url.host() {
+            // The driver would look a name up that has the brackets in it.
+            kept.push(("hostaddr".to_owned(), address.to_string()));
+        }
         for (key, value) in pairs {
             match key.as_str() {
                 "sslmode" => taken.mode = Some(ssl_mode_rule(&value)?),

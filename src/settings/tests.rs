@@ -200,6 +200,19 @@ fn a_url_is_read_as_libpq_reads_it() {
 }
 
 #[test]
+fn an_address_of_ipv6_stands_in_brackets_in_a_url_alone() {
+    for (url, host, shown) in [
+        ("postgres://u@[::1]:6432/llm", "::1", "[::1]:6432/llm as u"),
+        ("postgres://u@[2001:DB8::1]/llm", "2001:db8::1", "[2001:db8::1]:5432/llm as u"),
+        ("postgres:///llm?user=u&host=::1", "::1", "[::1]:5432/llm as u"),
+        ("postgres://u@db/llm?hostaddr=::1", "::1", "[::1]:5432/llm as u"),
+    ] {
+        let target = database_url::from_url(url, &|_| None).unwrap();
+        assert_eq!((target.options.get_host(), target.to_string().as_str()), (host, shown), "{url}");
+    }
+}
+
+#[test]
 fn the_public_roots_alone_are_verified_in_full() {
     let url = |query: &str| -> &'static str { format!("postgres://u@db/llm{query}").leak() };
     let mode = |env: &[(&'static str, &'static str)]| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use llm_proxy_init::database::Database;
 use llm_proxy_init::settings::{Settings, Source};
 use sqlx::AssertSqlSafe;
-use testbed::{Finished, Init, Postgres, Result, Testbed, World};
+use testbed::{Finished, Init, Postgres, Result, TcpProxy, Testbed, World};
 
 use super::{assert_code, assert_fails, world};
 
@@ -57,6 +57,21 @@ async fn empty_variables_that_stay_are_named() -> Result<()> {
     let world = world().await?;
     let Some(init) = world.init_in_own_mounts("mount -t tmpfs none /proc") else { return Ok(()) };
     assert_fails(&init.env("PGUSER", "").env("PGSSLKEY", "").run().await?, 64, &["PGSSLKEY, PGUSER"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_of_ipv6_is_reached() -> Result<()> {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("testbed: SKIPPED, there is no IPv6 here");
+        return Ok(());
+    }
+    let world = world().await?;
+    let proxy = TcpProxy::start_on("::1", world.testbed.postgres.port).await?;
+    let url = world.database_url_through(proxy.port(), "").replace("127.0.0.1", "[::1]");
+    let init = world.init().env("DATABASE_URL", url).env("DB_CONNECT_TIMEOUT", "20s");
+    assert_code(&init.run().await?, 0);
+    assert_code(&init.arg("check").run().await?, 0);
     Ok(())
 }
 

@@ -34,7 +34,15 @@ impl TcpProxy {
     /// # Errors
     /// No port is free.
     pub async fn start(target_port: u16) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_on("127.0.0.1", target_port).await
+    }
+
+    /// The same, listening on another address of this host.
+    ///
+    /// # Errors
+    /// The host has no such address, or no port is free.
+    pub async fn start_on(address: &str, target_port: u16) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
         let port = listener.local_addr()?.port();
         let frozen = watch::Sender::new(0);
         let connections = Arc::default();
@@ -42,7 +50,7 @@ impl TcpProxy {
         Ok(Self { port, frozen, connections })
     }
 
-    /// Where it listens, on 127.0.0.1.
+    /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
