@@ -14,6 +14,7 @@ mod parameter;
 mod postgres;
 mod redis;
 mod report;
+mod rights;
 mod schema;
 
 use std::pin::Pin;

@@ -9,12 +9,12 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use wire::Startup;
 
-use super::{BUDGET, Level, Line, Verdict, check, connection, schema, step};
+use super::{BUDGET, Level, Line, Verdict, check, connection, rights, schema, step};
 use crate::database::probe::{Sessions, sessions};
 use crate::database::{self, Database};
 use crate::exit::ExitCode;
 use crate::migrate;
-use crate::migrate::look::{Looked, look};
+use crate::migrate::look::{Looked, Work, look};
 use crate::settings::{DatabaseTarget, MigrationSettings, Settings};
 
 /// A login that takes longer was one that woke the server.
@@ -26,14 +26,14 @@ const SERVER: &str = "SELECT current_setting('server_version'), current_setting(
     pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, \
     (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid())";
 
-/// The steps, in the order of the report.
+/// The steps, in the order of the report: a run that two of them stop ends by the first.
 const STEPS: [&str; 8] = [
     "postgres-dns",
     "postgres-tcp",
     "postgres-tls",
     "postgres-login",
-    "postgres-rights",
     "postgres-ledgers",
+    "postgres-rights",
     "application",
     "postgres-pooler",
 ];
@@ -72,13 +72,10 @@ async fn go(settings: &Settings, lines: &mut Vec<Line>) -> Option<()> {
     let database = Database::new(settings.database.clone(), settings.lock.clone(), "check");
     let login = step("postgres-login", patience + BUDGET, login(&database, patience, startup)).await;
     let mut session = note(lines, login)?;
-    let schema_step =
-        step("postgres-ledgers", BUDGET, ledgers(&database, &settings.migrations, &mut session)).await;
+    let schema_step = step("postgres-ledgers", BUDGET, ledgers(&settings.migrations, &mut session)).await;
     let looked = note(lines, schema_step);
-    let has_work = looked.as_ref().is_none_or(|looked| !looked.pending.is_empty());
-    lines.push(
-        check("postgres-rights", BUDGET, told(&database, schema::rights(&mut session, has_work))).await,
-    );
+    let work = work(looked.as_ref(), settings.lock.always);
+    lines.push(check("postgres-rights", BUDGET, told(&database, rights::rights(&mut session, &work))).await);
     if let Some(looked) = &looked {
         lines.push(
             check("application", BUDGET, told(&database, schema::application(&mut session, looked))).await,
@@ -87,6 +84,15 @@ async fn go(settings: &Settings, lines: &mut Vec<Line>) -> Option<()> {
     lines.push(check("postgres-pooler", BUDGET, pooler(&database, &mut session, startup)).await);
     let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
     looked.map(drop)
+}
+
+/// What a run would do; anything, where the ledgers could not be read.
+fn work(looked: Option<&Looked>, always_locks: bool) -> Vec<Work> {
+    match looked {
+        None => vec![Work::Reconcile, Work::Migrate],
+        Some(looked) if looked.work.is_empty() && always_locks => vec![Work::Reconcile],
+        Some(looked) => looked.work.clone(),
+    }
 }
 
 fn note<T>(lines: &mut Vec<Line>, (line, found): (Line, Option<T>)) -> Option<T> {
@@ -154,18 +160,17 @@ async fn server(session: &mut PgConnection) -> Result<Verdict, sqlx::Error> {
     })
 }
 
-async fn ledgers(
-    database: &Database,
-    migrations: &MigrationSettings,
-    session: &mut PgConnection,
-) -> (Verdict, Option<Looked>) {
+async fn ledgers(migrations: &MigrationSettings, session: &mut PgConnection) -> (Verdict, Option<Looked>) {
     let catalogue = match migrate::open(migrations) {
         Ok(catalogue) => catalogue,
         Err(error) => return (Verdict::error(ExitCode::from(&error), &error.to_string()), None),
     };
     match look(session, &catalogue, migrations).await {
         Ok(looked) => (schema::ledgers(&looked), Some(looked)),
-        Err(error) => (read_error(&database.read_error(&error)), None),
+        Err(error) => {
+            let error = migrate::Error::of_ledger("reading the ledgers", &error);
+            (Verdict::error(ExitCode::from(&error), &error.to_string()), None)
+        }
     }
 }
 

@@ -24,6 +24,8 @@ use super::standing::{State, assess};
 pub struct Ledgers {
     /// Whether `goose_db_version` is there.
     pub has_goose: bool,
+    /// Whether `refinery_schema_history` is there.
+    pub has_refinery: bool,
     /// The newest row of each version in `goose_db_version`.
     pub goose: Vec<GooseRow>,
     /// The rows of `refinery_schema_history`.
@@ -71,7 +73,7 @@ impl Ledgers {
 /// Those of the driver; a table of another shape.
 pub async fn read(connection: &mut PgConnection) -> Result<Ledgers, sqlx::Error> {
     let (has_goose, has_refinery) = tables(connection).await?;
-    let mut ledgers = Ledgers { has_goose, ..Ledgers::default() };
+    let mut ledgers = Ledgers { has_goose, has_refinery, ..Ledgers::default() };
     if has_goose {
         let newest = "SELECT DISTINCT ON (version_id) version_id::int8, is_applied, \
             to_char(tstamp, 'YYYY-MM-DD\"T\"HH24:MI:SS') FROM goose_db_version ORDER BY version_id, id DESC";

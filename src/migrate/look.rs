@@ -16,8 +16,8 @@ use sqlx::postgres::PgConnection;
 
 use super::catalogue::{Catalogue, Entry};
 use super::ledger::{self, Ledgers};
-use super::standing::assess;
-use super::{Error, not_applied, to_run};
+use super::standing::{State, assess};
+use super::{Error, is_up_to_date, not_applied, to_run};
 use crate::settings::MigrationSettings;
 
 /// The migration that fails on a schema which has it: it adds a column unconditionally.
@@ -34,12 +34,33 @@ pub struct Looked {
     pub version: i64,
     /// The migrations that a run would apply, ascending.
     pub pending: Vec<String>,
+    /// What a run would do; nothing where it has nothing to do.
+    pub work: Vec<Work>,
     /// Why a run would refuse, if it would.
     pub obstacle: Option<Error>,
     /// Applied versions that only another release knows.
     pub unknown: Vec<i64>,
     /// What the application's goose would do at its next start.
     pub goose: GooseUp,
+}
+
+/// A part of what a run does to the database. Each takes rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Bring the ledgers into step: with whatever else there is to do.
+    Reconcile,
+    /// Create a ledger.
+    CreateLedger,
+    /// Give goose's ledger its first row.
+    FirstRow,
+    /// Give refinery's ledger rows of what goose has applied.
+    Adopt,
+    /// Take rows out of refinery's ledger that goose has taken back.
+    Forget,
+    /// Record the present text of changed migrations.
+    Accept,
+    /// Apply migrations.
+    Migrate,
 }
 
 /// What goose's `Up` would do.
@@ -90,10 +111,30 @@ fn judge(
     Looked {
         version: ledgers.schema_version(),
         pending: not_applied(catalogue, ledgers).iter().map(ToString::to_string).collect(),
+        work: work(catalogue, ledgers, settings),
         obstacle: to_run(catalogue, ledgers, settings).err(),
         unknown: applied.map(|standing| standing.version).filter(is_unknown).collect(),
         goose: foretell(ledgers, &known, has_token_ids),
     }
+}
+
+/// What a run would do, by the rule that lets it leave without the lock.
+fn work(catalogue: &Catalogue, ledgers: &Ledgers, settings: &MigrationSettings) -> Vec<Work> {
+    if is_up_to_date(catalogue, ledgers) {
+        return Vec::new();
+    }
+    let standings = assess(catalogue, ledgers);
+    let accepts = settings.accept_divergent && !standings.entries(State::Divergent).is_empty();
+    let parts = [
+        (Work::Reconcile, true),
+        (Work::CreateLedger, !ledgers.has_goose || !ledgers.has_refinery),
+        (Work::FirstRow, ledgers.goose.is_empty()),
+        (Work::Adopt, !standings.to_adopt().is_empty()),
+        (Work::Forget, !standings.to_forget().is_empty()),
+        (Work::Accept, accepts),
+        (Work::Migrate, !not_applied(catalogue, ledgers).is_empty()),
+    ];
+    parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part)).collect()
 }
 
 /// What goose would do with this ledger. To it a version has a row or not, whatever the row
@@ -135,7 +176,8 @@ mod tests {
 
     fn ledgers(rows: &[(i64, bool)]) -> Ledgers {
         let row = |&(version, is_applied): &(i64, bool)| GooseRow { version, is_applied, at: None };
-        Ledgers { has_goose: true, goose: rows.iter().map(row).collect(), refinery: Vec::new() }
+        let goose = rows.iter().map(row).collect();
+        Ledgers { has_goose: true, has_refinery: true, goose, refinery: Vec::new() }
     }
 
     fn applied(versions: &[i64]) -> Ledgers {
@@ -161,16 +203,42 @@ mod tests {
         assert_eq!(told(&taken_back, true), GooseUp::NothingToDo, "any row counts");
     }
 
-    #[test]
-    fn a_look_tells_version_pending_and_obstacle() {
-        let catalogue = Catalogue::open(None).unwrap();
-        let settings = MigrationSettings {
+    fn settings() -> MigrationSettings {
+        MigrationSettings {
             folder: None,
             lock_timeout: std::time::Duration::from_secs(1),
             statement_timeout: None,
             allow_missing: false,
             accept_divergent: false,
-        };
+        }
+    }
+
+    #[test]
+    fn work_is_what_the_ledgers_leave_to_do() {
+        use Work::{Accept, Adopt, CreateLedger, FirstRow, Forget, Migrate, Reconcile};
+        let catalogue = Catalogue::open(None).unwrap();
+        let recorded = || catalogue.entries().iter().map(|entry| entry.migration.clone()).collect();
+        let told = |ledgers: &Ledgers| work(&catalogue, ledgers, &settings());
+        let mut done = applied(&[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(told(&done), [Reconcile, Adopt]);
+        done.has_refinery = false;
+        assert_eq!(told(&done), [Reconcile, CreateLedger, Adopt]);
+        let done = Ledgers { has_refinery: true, refinery: recorded(), ..done };
+        assert_eq!(told(&done), []);
+        assert_eq!(told(&Ledgers::default()), [Reconcile, CreateLedger, FirstRow, Migrate]);
+        let taken_back = Ledgers { refinery: recorded(), ..applied(&[0, 1, 2, 3, 4, 5]) };
+        assert_eq!(told(&taken_back), [Reconcile, Forget, Migrate]);
+        let changed = Migration::unapplied("V1__initial_schema", "").unwrap();
+        let changed = Ledgers { refinery: vec![changed], ..applied(&[0, 1]) };
+        assert_eq!(told(&changed), [Reconcile, Migrate]);
+        let accepting = MigrationSettings { accept_divergent: true, ..settings() };
+        assert_eq!(work(&catalogue, &changed, &accepting), [Reconcile, Accept, Migrate]);
+    }
+
+    #[test]
+    fn a_look_tells_version_pending_and_obstacle() {
+        let catalogue = Catalogue::open(None).unwrap();
+        let settings = settings();
         let told = |ledgers: &Ledgers| judge(&catalogue, ledgers, &settings, false);
         let fresh = told(&Ledgers::default());
         assert_eq!((fresh.version, fresh.pending.len(), fresh.obstacle.is_none()), (0, 6, true));

@@ -120,8 +120,12 @@ pub async fn run(
 /// What is to be applied can't be, whatever happens in the meantime.
 pub fn nothing_to_do(catalogue: &Catalogue, ledgers: &Ledgers) -> Result<Option<Summary>, Error> {
     not_applied(catalogue, ledgers).into_iter().try_for_each(|entry| ready(entry).map(drop))?;
-    let is_up_to_date = !ledgers.goose.is_empty() && assess(catalogue, ledgers).is_up_to_date();
-    Ok(is_up_to_date.then(|| Summary { applied: 0, schema_version: ledgers.schema_version() }))
+    let summary = || Summary { applied: 0, schema_version: ledgers.schema_version() };
+    Ok(is_up_to_date(catalogue, ledgers).then(summary))
+}
+
+fn is_up_to_date(catalogue: &Catalogue, ledgers: &Ledgers) -> bool {
+    !ledgers.goose.is_empty() && assess(catalogue, ledgers).is_up_to_date()
 }
 
 fn not_applied<'a>(catalogue: &'a Catalogue, ledgers: &Ledgers) -> Vec<&'a Entry> {

@@ -117,7 +117,8 @@ mod tests {
 
     fn ledgers(applied: &[i64], recorded: &[Migration]) -> Ledgers {
         let row = |version: &i64| GooseRow { version: *version, is_applied: true, at: None };
-        Ledgers { has_goose: true, goose: applied.iter().map(row).collect(), refinery: recorded.to_vec() }
+        let (goose, refinery) = (applied.iter().map(row).collect(), recorded.to_vec());
+        Ledgers { has_goose: true, has_refinery: true, goose, refinery }
     }
 
     fn states(applied: &[i64], recorded: &[Migration]) -> Vec<(i64, State)> {

@@ -8,6 +8,7 @@ mod local;
 mod page;
 mod postgres;
 mod redis;
+mod rights;
 mod symptoms;
 
 use serde_json::Value;

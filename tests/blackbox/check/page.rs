@@ -23,6 +23,7 @@ fn every_symptom_is_brought_about_by_a_test() {
         include_str!("aws.rs"),
         include_str!("postgres.rs"),
         include_str!("redis.rs"),
+        include_str!("rights.rs"),
         include_str!("local.rs"),
     ];
     for (name, _) in ALL {

@@ -91,7 +91,12 @@ symptoms! {
     NO_SCHEMA "fail" "postgres-rights" "search_path names no schema that exists";
     NO_CREATE "fail" "postgres-rights" "the role may not create tables in schema …";
     NOT_OWNER "fail" "postgres-rights" "the role does not own …";
-    NO_RIGHTS_NO_WORK "warn" "postgres-rights" "the role …; nothing is pending now";
+    NO_INSERT "fail" "postgres-rights" "the role may not write …";
+    NO_DELETE "fail" "postgres-rights" "the role may not delete from refinery_schema_history";
+    NO_LOCK "fail" "postgres-rights" "the role may not lock goose_db_version";
+    NO_SEQUENCE "fail" "postgres-rights" "the role may not use the sequence …";
+    NOT_NEEDED "warn" "postgres-rights" "the role …; nothing needs it now";
+    LEDGER_DENIED "fail" "postgres-ledgers" "reading the ledgers: permission denied for table … (SQLSTATE 42501)";
     GAP "fail" "postgres-ledgers" "migrations … were never applied although … was";
     DIVERGENT "fail" "postgres-ledgers" "applied migrations were changed since: …";
     GOOSE_GAP "fail" "application" "goose.Up would fail: version … has no row although version … has one";
