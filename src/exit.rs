@@ -113,6 +113,7 @@ impl From<&database::Error> for ExitCode {
             database::Error::Fenced { .. } => Self::LockTimeout,
             database::Error::Unreachable { .. }
             | database::Error::Vanished { .. }
+            | database::Error::Silent { .. }
             | database::Error::Unusable { .. }
             | database::Error::Tls { .. } => Self::Unavailable,
         }

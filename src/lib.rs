@@ -23,6 +23,7 @@ pub mod migrate;
 pub mod owner;
 pub mod pacing;
 pub mod preparation;
+pub mod reading;
 pub mod report;
 pub mod secrets;
 pub mod sequence;

@@ -10,7 +10,7 @@ mod wording;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,10 +25,8 @@ use crate::error::Error;
 use crate::exit::ExitCode;
 use crate::migrate;
 use crate::migrate::look::{Looked, look};
+use crate::reading::{self, BUDGET};
 use crate::settings::Settings;
-
-/// How long each part may take, watching apart.
-const BUDGET: Duration = Duration::from_secs(20);
 
 /// Everything that was found. A part that could not be had is its error.
 #[derive(Debug)]
@@ -69,14 +67,19 @@ pub async fn find(settings: &Settings, watch: bool) -> Result<Status, Error> {
     Ok(Status { lock: lock.map_err(Error::from), schema, config })
 }
 
+/// Connects and reads within [`BUDGET`], all together.
 async fn find_schema(settings: &Settings) -> Result<Looked, Error> {
+    let started = Instant::now();
     let catalogue = migrate::open(&settings.migrations)?;
     let mut target = settings.database.clone();
     target.connect_timeout = target.connect_timeout.min(BUDGET);
     let database = Database::new(target, settings.lock.clone(), "status");
     let mut session = database.visit().await?;
-    let looked = look(&mut session, &catalogue, &settings.migrations).await;
-    let looked = looked.map_err(|error| database.read_error(&error))?;
+    let left = BUDGET.saturating_sub(started.elapsed());
+    let looked = reading::read(&database, &mut session, left, async |session| {
+        look(session, &catalogue, &settings.migrations).await
+    });
+    let looked = looked.await?;
     let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
     Ok(looked)
 }

@@ -15,10 +15,14 @@ use crate::database::{self, Database};
 use crate::exit::ExitCode;
 use crate::migrate;
 use crate::migrate::look::{Looked, Work, look};
+use crate::reading;
 use crate::settings::{DatabaseTarget, MigrationSettings, Settings};
 
 /// A login that takes longer was one that woke the server.
 const WAKING: Duration = Duration::from_secs(5);
+/// How long reading the ledgers may take: short of the check's own bound, which could not
+/// tell why there is no answer.
+const LEDGERS_BUDGET: Duration = Duration::from_secs(14);
 /// The oldest server that the migrations run on.
 const OLDEST: i32 = 130_000;
 
@@ -72,15 +76,19 @@ async fn go(settings: &Settings, lines: &mut Vec<Line>) -> Option<()> {
     let database = Database::new(settings.database.clone(), settings.lock.clone(), "check");
     let login = step("postgres-login", patience + BUDGET, login(&database, patience, startup)).await;
     let mut session = note(lines, login)?;
-    let schema_step = step("postgres-ledgers", BUDGET, ledgers(&settings.migrations, &mut session)).await;
+    let schema_step =
+        step("postgres-ledgers", BUDGET, ledgers(&database, &settings.migrations, &mut session)).await;
     let looked = note(lines, schema_step);
+    go_on(lines)?;
     let work = work(looked.as_ref(), settings.lock.always);
     lines.push(check("postgres-rights", BUDGET, told(&database, rights::rights(&mut session, &work))).await);
+    go_on(lines)?;
     if let Some(looked) = &looked {
         lines.push(
             check("application", BUDGET, told(&database, schema::application(&mut session, looked))).await,
         );
     }
+    go_on(lines)?;
     lines.push(check("postgres-pooler", BUDGET, pooler(&database, &mut session, startup)).await);
     let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
     looked.map(drop)
@@ -93,6 +101,11 @@ fn work(looked: Option<&Looked>, always_locks: bool) -> Vec<Work> {
         Some(looked) if looked.work.is_empty() && always_locks => vec![Work::Reconcile],
         Some(looked) => looked.work.clone(),
     }
+}
+
+/// `None` after a check that got no answer: its session would give the next one none.
+fn go_on(lines: &[Line]) -> Option<()> {
+    lines.last().is_none_or(|line| line.verdict.code != ExitCode::Unavailable).then_some(())
 }
 
 fn note<T>(lines: &mut Vec<Line>, (line, found): (Line, Option<T>)) -> Option<T> {
@@ -160,17 +173,21 @@ async fn server(session: &mut PgConnection) -> Result<Verdict, sqlx::Error> {
     })
 }
 
-async fn ledgers(migrations: &MigrationSettings, session: &mut PgConnection) -> (Verdict, Option<Looked>) {
+async fn ledgers(
+    database: &Database,
+    migrations: &MigrationSettings,
+    session: &mut PgConnection,
+) -> (Verdict, Option<Looked>) {
     let catalogue = match migrate::open(migrations) {
         Ok(catalogue) => catalogue,
         Err(error) => return (Verdict::error(ExitCode::from(&error), &error.to_string()), None),
     };
-    match look(session, &catalogue, migrations).await {
+    let looked = reading::read(database, session, LEDGERS_BUDGET, async |session| {
+        look(session, &catalogue, migrations).await
+    });
+    match looked.await {
         Ok(looked) => (schema::ledgers(&looked), Some(looked)),
-        Err(error) => {
-            let error = migrate::Error::of_ledger("reading the ledgers", &error);
-            (Verdict::error(ExitCode::from(&error), &error.to_string()), None)
-        }
+        Err(error) => (Verdict::error(ExitCode::from(&error), &error.to_string()), None),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `migrate status` and `migrate plan`: seeing before doing. Both read and change nothing;
 //! the session is read-only for the server too. They need neither the lock nor AWS.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -14,6 +16,7 @@ use crate::migrate::ledger;
 use crate::migrate::source::Statement;
 use crate::migrate::standing::{Standing, State, assess};
 use crate::migrate::{self, Ready};
+use crate::reading::{self, BUDGET};
 use crate::settings::Settings;
 use crate::table::Table;
 
@@ -78,20 +81,20 @@ type LedgerChange<'a> = (&'static str, Vec<&'a Entry>);
 /// A migration, and the indexes that are dropped before it.
 type Step<'a> = (&'a Ready<'a>, &'a Vec<String>);
 
-/// Reads something in a session of its own, which may not write.
+/// Reads something in a session of its own, which may not write, within [`BUDGET`].
 async fn read_only<T>(
     settings: &Settings,
     read: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, Error> {
     let database = Database::new(settings.database.clone(), settings.lock.clone(), NO_TOKEN);
     let mut session = database.visit().await?;
-    let answer = async {
+    let answer = reading::read(&database, &mut session, BUDGET, async |session| {
         let mut transaction = session.begin_with("BEGIN READ ONLY").await?;
         read(&mut transaction).await
-    };
+    });
     let answer = answer.await;
-    let _ = session.close().await;
-    Ok(answer.map_err(|error| migrate::Error::of_ledger("reading the database", &error))?)
+    let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
+    answer
 }
 
 fn plan_as_json(ledger_changes: &[LedgerChange<'_>], steps: &[Step<'_>]) -> Value {

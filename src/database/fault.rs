@@ -109,6 +109,17 @@ pub enum Error {
         /// For how long there was no sign of life.
         silent: Duration,
     },
+    /// A session was had, and then no answer in it.
+    #[error(
+        "{target} does not answer, waited for {} s; check that it runs and is not overloaded, and in pg_locks \
+         whether another session keeps what we read", waited.as_secs()
+    )]
+    Silent {
+        /// Host, database and role.
+        target: String,
+        /// How long we waited.
+        waited: Duration,
+    },
     /// No session within the time allowed.
     #[error(
         "can't reach {target}, tried for {tried:?}: {detail}; check that it runs, its host and port, \

@@ -3,7 +3,7 @@
 //! Promises that a visit changes no setting and takes no lock, and that whoever removes a
 //! lock by hand can end what its holder has left in the database.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -23,6 +23,11 @@ impl Database {
     /// Reads an error of a statement that a visit sent.
     pub fn read_error(&self, error: &sqlx::Error) -> Error {
         self.fault(error, Instant::now())
+    }
+
+    /// What there is to say when no answer came to what a visit has asked.
+    pub fn silence(&self, waited: Duration) -> Error {
+        Error::Silent { target: self.settings.target.to_string(), waited }
     }
 
     /// Ends every session of the holder with that token and waits until none is left.

@@ -35,9 +35,18 @@ pub async fn busy_as(world: &World<'_>, init: Init) -> Result<Busy> {
 
 /// Polls the server until so many of the program's sessions are in this state.
 pub async fn wait_until(world: &World<'_>, state: &str, count: i64) -> Result<()> {
+    wait_until_named(world, "llm-proxy-init/%", state, count).await
+}
+
+/// The same of a command that only looks: until it waits inside the database.
+pub async fn wait_until_looking(world: &World<'_>) -> Result<()> {
+    wait_until_named(world, "llm-proxy-init", "wait_event_type = 'Lock'", 1).await
+}
+
+async fn wait_until_named(world: &World<'_>, name: &str, state: &str, count: i64) -> Result<()> {
     let mut database = world.connect().await?;
     for _ in 0..3_000 {
-        if sessions(&mut database, state).await? == count {
+        if sessions_named(&mut database, name, state).await? == count {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -47,9 +56,13 @@ pub async fn wait_until(world: &World<'_>, state: &str, count: i64) -> Result<()
 
 /// How many of the program's sessions on this database are in this state.
 pub async fn sessions(database: &mut PgConnection, state: &str) -> Result<i64> {
+    sessions_named(database, "llm-proxy-init/%", state).await
+}
+
+async fn sessions_named(database: &mut PgConnection, name: &str, state: &str) -> Result<i64> {
     let query = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-         AND application_name LIKE 'llm-proxy-init/%' AND {state}"
+         AND application_name LIKE '{name}' AND {state}"
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(database).await?)
 }

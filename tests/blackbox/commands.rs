@@ -1,8 +1,9 @@
 //! `migrate status`, `plan` and `up`: seeing before doing.
 
 use serde_json::Value;
-use testbed::{Finished, Init, Result, World};
+use testbed::{Finished, Init, Result, TcpProxy, World};
 
+use super::busy::wait_until_looking;
 use super::folder::{over, write};
 use super::migrations::world_at_goose_version;
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, refinery_ledger, world};
@@ -140,6 +141,40 @@ async fn a_plan_that_a_run_would_refuse_is_refused() -> Result<()> {
     assert!(refused.stderr.contains("00002_b.sql:2"), "{}", refused.output());
     assert_code(&migrate(over(&world, &folder), &["status"]).run().await?, 0);
     assert_untouched(&world).await
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_locked_is_told() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE refinery_schema_history").await?;
+    let (status, plan) = (migrate(world.init(), &["status"]), migrate(world.init(), &["plan"]));
+    let (status, plan) = tokio::join!(status.run(), plan.run());
+    for run in [status?, plan?] {
+        assert_code(&run, 1);
+        for words in ["reading the ledgers", "has refinery_schema_history locked", "pg_locks"] {
+            assert!(run.stderr.contains(words), "{words:?} is not in {}", run.stderr);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_falls_silent_is_told() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
+    let through = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let run = migrate(through, &["status"]).start()?;
+    wait_until_looking(&world).await?;
+    proxy.freeze();
+    let run = run.finish().await?;
+    assert_code(&run, 69);
+    assert!(run.stderr.contains(" does not answer, waited for "), "{}", run.stderr);
+    Ok(())
 }
 
 #[tokio::test]

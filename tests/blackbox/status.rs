@@ -2,9 +2,9 @@
 //! config as they stand.
 
 use serde_json::Value;
-use testbed::{Finished, Goose, Init, Result, Signal, World};
+use testbed::{Finished, Goose, Init, Result, Signal, TcpProxy, World};
 
-use super::busy::{Busy, busy};
+use super::busy::{Busy, busy, wait_until_looking};
 use super::{assert_code, execute, world};
 
 /// Runs `status --json` with more arguments.
@@ -112,6 +112,45 @@ async fn a_part_that_cannot_be_had_hides_no_other() -> Result<()> {
     assert_code(&run, 69);
     assert_eq!(run.last()["lock"]["state"], "free");
     assert!(run.last()["schema"]["error"].as_str().is_some_and(|error| error.contains("127.0.0.1:1")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_locked_is_not_waited_for_without_end() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "SET application_name = 'psql'; BEGIN; LOCK TABLE goose_db_version").await?;
+    let run = world.init().arg("status").arg("--json").run().await?;
+    assert_code(&run, 1);
+    assert_eq!(run.last()["lock"]["state"], "free");
+    assert_eq!(run.last()["config"]["differs"], false);
+    let error = run.last()["schema"]["error"].take();
+    let error = error.as_str().expect("an error");
+    for words in ["reading the ledgers", "psql, pid ", "has goose_db_version locked", "pg_locks"] {
+        assert!(error.contains(words), "{words:?} is not in {error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_falls_silent_hides_no_other_part() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
+    let through = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let run = through.arg("status").start()?;
+    wait_until_looking(&world).await?;
+    proxy.freeze();
+    let run = run.finish().await?;
+    assert_code(&run, 69);
+    for words in
+        ["schema  unknown: ", " does not answer, waited for ", "lock    \"init\" in table", "does not differ"]
+    {
+        assert!(run.output().contains(words), "{words:?} is not in {}", run.output());
+    }
     Ok(())
 }
 

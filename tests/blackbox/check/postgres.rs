@@ -2,6 +2,7 @@
 
 use testbed::{BlackHole, Certificate, PgBouncer, Postgres, Result, TcpProxy, Testbed, World};
 
+use super::super::busy::wait_until_looking;
 use super::super::{assert_code, execute, world};
 use super::{Checked, check, symptoms};
 
@@ -234,6 +235,43 @@ async fn ledgers_that_nobody_can_follow() -> Result<()> {
     check(world.init()).await?.assert_fails(&symptoms::GOOSE_REPEATS, 1);
     execute(&mut database, "DELETE FROM goose_db_version").await?;
     check(world.init()).await?.assert_fails(&symptoms::GOOSE_EMPTY, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_locked() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms");
+    let (checked, run) = tokio::join!(check(world.init()), run.run());
+    let checked = checked?;
+    checked.assert_fails(&symptoms::LEDGER_LOCKED, 1);
+    checked.assert_ok("postgres-rights", &["schema public"]);
+    checked.assert_ok("postgres-pooler", &[]);
+    assert_code(&run?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_after_the_login() -> Result<()> {
+    let world = world().await?;
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
+    let init = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let freeze = async {
+        wait_until_looking(&world).await?;
+        proxy.freeze();
+        Ok::<_, testbed::Error>(())
+    };
+    let (checked, frozen) = tokio::join!(check(init), freeze);
+    frozen?;
+    let checked = checked?;
+    checked.assert_fails(&symptoms::LEDGER_SILENT, 69);
+    assert_eq!(checked.line("postgres-rights")["what"], "not tried: it needs postgres-ledgers");
     Ok(())
 }
 

@@ -96,6 +96,8 @@ symptoms! {
     NO_LOCK "fail" "postgres-rights" "the role may not lock goose_db_version";
     NO_SEQUENCE "fail" "postgres-rights" "the role may not use the sequence …";
     NOT_NEEDED "warn" "postgres-rights" "the role …; nothing needs it now";
+    LEDGER_LOCKED "fail" "postgres-ledgers" "reading the ledgers: other sessions are in the way: …, pid …, has … locked";
+    LEDGER_SILENT "fail" "postgres-ledgers" "… does not answer, waited for … s";
     LEDGER_DENIED "fail" "postgres-ledgers" "reading the ledgers: permission denied for table … (SQLSTATE 42501)";
     GAP "fail" "postgres-ledgers" "migrations … were never applied although … was";
     DIVERGENT "fail" "postgres-ledgers" "applied migrations were changed since: …";
