@@ -26,6 +26,12 @@ const LEDGERS_BUDGET: Duration = Duration::from_secs(14);
 /// The oldest server that the migrations run on.
 const OLDEST: i32 = 130_000;
 
+/// What is told of a pooler that shares sessions, and what to do about it.
+const SHARED: &str =
+    "a pooler shares server sessions (PgBouncer in transaction or statement mode): locks don't hold there";
+const UNSHARED: &str =
+    "give the init container a DATABASE_URL to the server itself, or a pool with pool_mode = session";
+
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num')::int4, \
     pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, \
     (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid())";
@@ -36,10 +42,10 @@ const STEPS: [&str; 8] = [
     "postgres-tcp",
     "postgres-tls",
     "postgres-login",
+    "postgres-pooler",
     "postgres-ledgers",
     "postgres-rights",
     "application",
-    "postgres-pooler",
 ];
 
 /// All checks of the database. A step that fails ends the way; what comes after it is
@@ -89,7 +95,8 @@ async fn go(settings: &Settings, lines: &mut Vec<Line>) -> Option<()> {
         );
     }
     go_on(lines)?;
-    lines.push(check("postgres-pooler", BUDGET, pooler(&database, &mut session, startup)).await);
+    let pooler = pooler(&database, &mut session, startup, !work.is_empty());
+    lines.push(check("postgres-pooler", BUDGET, pooler).await);
     let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
     looked.map(drop)
 }
@@ -195,8 +202,14 @@ async fn told(database: &Database, made: impl Future<Output = Result<Verdict, sq
     made.await.unwrap_or_else(|error| read_error(&database.read_error(&error)))
 }
 
-/// Whether something that shares server sessions stands in between.
-async fn pooler(database: &Database, session: &mut PgConnection, startup: Startup) -> Verdict {
+/// Whether something that shares server sessions stands in between: a run with work
+/// refuses it, and one without has nothing to guard.
+async fn pooler(
+    database: &Database,
+    session: &mut PgConnection,
+    startup: Startup,
+    has_work: bool,
+) -> Verdict {
     let mut other = match database.visit().await {
         Ok(other) => other,
         Err(error) => {
@@ -207,11 +220,8 @@ async fn pooler(database: &Database, session: &mut PgConnection, startup: Startu
     let _ = tokio::time::timeout(Duration::from_secs(1), other.close()).await;
     match (found, startup) {
         (Err(error), _) => read_error(&database.read_error(&error)),
-        (Ok(Sessions::Shared), _) => Verdict::fail(
-            ExitCode::Missing,
-            "a pooler shares server sessions (PgBouncer in transaction or statement mode): locks don't hold there",
-            "give the init container a DATABASE_URL to the server itself, or a pool with pool_mode = session",
-        ),
+        (Ok(Sessions::Shared), _) if has_work => Verdict::fail(ExitCode::Usage, SHARED, UNSHARED),
+        (Ok(Sessions::Shared), _) => Verdict::warn(format!("{SHARED}; nothing needs them now"), UNSHARED),
         (Ok(Sessions::OwnEach), Startup::Refused) => Verdict::ok(
             "PgBouncer stands in between, in session mode: each connection has its own server session",
         ),

@@ -289,24 +289,47 @@ async fn the_applications_lock_is_seen_when_it_is_held() -> Result<()> {
 
 #[tokio::test]
 async fn a_pooler_in_between() -> Result<()> {
-    let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let server = &world.testbed.postgres;
     for mode in
         ["transaction", "transaction\nserver_round_robin = 1\nmin_pool_size = 3", "statement", "session"]
     {
+        let world = world().await?;
+        assert_code(&world.init().run().await?, 0);
+        let server = &world.testbed.postgres;
         let Some(pooler) = PgBouncer::start(server, &world.database, &world.password, mode)? else {
             return Ok(());
         };
-        let url = world.database_url_through(pooler.port, "");
-        let checked = check(world.init().env("DATABASE_URL", url)).await?;
-        checked.assert_ok("postgres-ledgers", &["version 6"]);
-        if mode == "session" {
-            checked.assert_ok("postgres-pooler", &["PgBouncer", "session mode"]);
-            assert_code(&checked.run, 0);
+        let behind = || world.init().env("DATABASE_URL", world.database_url_through(pooler.port, ""));
+        let is_shared = mode != "session";
+        let idle = check(behind()).await?;
+        idle.assert_ok("postgres-ledgers", &["version 6"]);
+        assert_code(&idle.run, 0);
+        assert_code(&behind().run().await?, 0);
+        execute(&mut world.connect().await?, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
+        let checked = check(behind()).await?;
+        if is_shared {
+            idle.assert_told(&symptoms::POOLER_UNUSED);
+            checked.assert_fails(&symptoms::POOLER, 64);
         } else {
-            checked.assert_fails(&symptoms::POOLER, 78);
+            checked.assert_ok("postgres-pooler", &["PgBouncer", "session mode"]);
         }
+        assert_code(&behind().run().await?, if is_shared { 64 } else { 0 });
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pooler_stops_a_run_before_a_lack_of_rights_does() -> Result<()> {
+    let world = world().await?;
+    let server = &world.testbed.postgres;
+    let Some(pooler) = PgBouncer::start(server, &world.database, &world.password, "transaction")? else {
+        return Ok(());
+    };
+    let change = "ALTER SCHEMA public OWNER TO postgres; REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+    execute(&mut world.connect().await?, change).await?;
+    let behind = || world.init().env("DATABASE_URL", world.database_url_through(pooler.port, ""));
+    let checked = check(behind()).await?;
+    checked.assert_fails(&symptoms::POOLER, 64);
+    checked.assert_told(&symptoms::NO_CREATE);
+    assert_code(&behind().run().await?, 64);
     Ok(())
 }

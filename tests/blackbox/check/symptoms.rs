@@ -107,6 +107,7 @@ symptoms! {
     GOOSE_FIRST "warn" "application" "goose.Up would apply …";
     GOOSE_LOCKED "warn" "application" "goose.Up finds nothing to do, but a session holds the application's migration lock: …";
     POOLER "fail" "postgres-pooler" "a pooler shares server sessions (PgBouncer in transaction or statement mode): locks don't hold there";
+    POOLER_UNUSED "warn" "postgres-pooler" "a pooler shares server sessions (PgBouncer in transaction or statement mode): locks don't hold there; nothing needs them now";
     REDIS_NO_URL "fail" "redis-cache-url" "REDIS_CACHE_URL: must be a redis:// or rediss:// URL…";
     REDIS_NO_NAME "fail" "redis-url" "the name … has no address: …";
     REDIS_REFUSED "fail" "redis-url" "… refuses connections";
