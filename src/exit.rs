@@ -133,7 +133,8 @@ impl From<&migrate::Error> for ExitCode {
             migrate::Error::Source(error) if error.is_environment() => Self::Usage,
             migrate::Error::Source(_)
             | migrate::Error::OwnTransaction { .. }
-            | migrate::Error::CopyFromClient { .. } => Self::InvalidData,
+            | migrate::Error::CopyFromClient { .. }
+            | migrate::Error::CopyToClient { .. } => Self::InvalidData,
             migrate::Error::Denied { .. } => Self::NoPermission,
             migrate::Error::Ledger { .. } => Self::Missing,
             migrate::Error::ConnectionLost { .. } => Self::Unavailable,

@@ -42,6 +42,17 @@ pub enum Error {
         /// The statement's line.
         line: usize,
     },
+    /// A migration sends rows that nobody takes.
+    #[error(
+        "{file}:{line}: COPY TO STDOUT in a migration, where nobody takes the rows; take it out, or copy them into \
+         a table"
+    )]
+    CopyToClient {
+        /// The migration's file.
+        file: String,
+        /// The statement's line.
+        line: usize,
+    },
     /// A migration failed; the server rolled it back.
     #[error(
         "migration {migration} failed and was rolled back: {told}; nothing of it remains, correct the cause and start the task again"

@@ -33,7 +33,7 @@ use adapter::{Adapter, Limits};
 use attempts::Attempts;
 use catalogue::Entry;
 use ledger::Ledgers;
-use source::{Script, Word, Words};
+use source::{Script, Statement, Word, Words};
 use standing::{State, assess};
 
 /// How often reconciling is tried while the application creates its ledger at the same time.
@@ -160,24 +160,46 @@ pub fn to_run<'a>(
 /// Understands a migration, and sees whether it can be run as it is promised.
 fn ready(entry: &Entry) -> Result<Ready<'_>, Error> {
     let script = entry.file.script()?;
-    for statement in &script.statements {
-        let (file, line) = (entry.file.path.clone(), statement.line);
-        if script.in_transaction && ends_transaction(&statement.sql) {
-            let word = Words::of(&statement.sql).find_map(|word| word.name()).unwrap_or_default();
-            return Err(Error::OwnTransaction { file, line, word: word.to_uppercase() });
-        }
-        if copies_from_client(&statement.sql) {
-            return Err(Error::CopyFromClient { file, line });
-        }
+    for (line, sql) in script.statements.iter().flat_map(Statement::parts) {
+        check(&entry.file.path, line, sql, script.in_transaction)?;
     }
     Ok(Ready { entry, script })
 }
 
-/// Whether a statement waits for rows from the client (PostgreSQL documentation, "COPY").
-fn copies_from_client(sql: &str) -> bool {
-    let mut words = Words::of(sql);
-    let is_copy = words.next().is_some_and(|first| first.is("COPY"));
-    is_copy && words.any(|word| word.is("FROM")) && words.next().is_some_and(|word| word.is("STDIN"))
+/// Refuses a statement that can't be run as it is promised.
+fn check(file: &str, line: usize, sql: &str, in_transaction: bool) -> Result<(), Error> {
+    let file = || file.to_owned();
+    if in_transaction && ends_transaction(sql) {
+        let word = Words::of(sql).find_map(|word| word.name()).unwrap_or_default();
+        return Err(Error::OwnTransaction { file: file(), line, word: word.to_uppercase() });
+    }
+    if copies_with_client(sql, "FROM") {
+        return Err(Error::CopyFromClient { file: file(), line });
+    }
+    if copies_with_client(sql, "TO") {
+        return Err(Error::CopyToClient { file: file(), line });
+    }
+    Ok(())
+}
+
+/// Whether a statement waits for rows from the client, or sends it rows (PostgreSQL
+/// documentation, "COPY"). Its grammar takes either word for the client in both directions.
+fn copies_with_client(sql: &str, direction: &str) -> bool {
+    let mut words = Words::of(sql).peekable();
+    if !words.next().is_some_and(|first| first.is("COPY")) {
+        return false;
+    }
+    // The FROM of a query in parentheses is its own.
+    if direction == "FROM" && words.peek() == Some(&Word::Other) {
+        return false;
+    }
+    let is_client = |word: &Word<'_>| word.is("STDIN") || word.is("STDOUT");
+    while let Some(word) = words.next() {
+        if word.is(direction) && words.peek().is_some_and(is_client) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a statement ends the transaction that it is in (PostgreSQL documentation,
@@ -268,13 +290,25 @@ mod tests {
     }
 
     #[test]
-    fn rows_from_the_client_are_told_from_other_copies() {
-        assert!(copies_from_client("COPY t (a, b) FROM STDIN;"));
-        assert!(copies_from_client("copy \"From\" from stdin with (format csv)"));
+    fn rows_from_and_to_the_client_are_told_from_other_copies() {
         for sql in
-            ["COPY t TO STDOUT", "COPY t FROM '/file'", "COPY t FROM PROGRAM 'x'", "SELECT 1 FROM stdin"]
+            ["COPY t (a, b) FROM STDIN;", "copy \"From\" from stdin with (format csv)", "COPY t FROM STDOUT"]
         {
-            assert!(!copies_from_client(sql), "{sql}");
+            assert!(copies_with_client(sql, "FROM") && !copies_with_client(sql, "TO"), "{sql}");
+        }
+        for sql in
+            ["COPY t TO STDOUT", "copy (SELECT a FROM stdin) to stdout (format csv)", "COPY t TO STDIN"]
+        {
+            assert!(copies_with_client(sql, "TO") && !copies_with_client(sql, "FROM"), "{sql}");
+        }
+        for sql in [
+            "COPY t FROM '/file'",
+            "COPY t FROM PROGRAM 'x'",
+            "COPY (SELECT a FROM stdin) TO '/file'",
+            "SELECT 1 FROM stdin",
+            "",
+        ] {
+            assert!(!copies_with_client(sql, "FROM") && !copies_with_client(sql, "TO"), "{sql}");
         }
     }
 }

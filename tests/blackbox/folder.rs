@@ -108,6 +108,16 @@ async fn nothing_runs_when_a_pending_file_is_wrong() -> Result<()> {
         ("-- +goose Up\n-- +goose ENVSUB ON\nSELECT '$HOME';\n", "environment"),
         ("-- +goose Up\nCREATE TABLE x (a int);\nCOMMIT;\n", "COMMIT in a migration"),
         ("-- +goose Up\nCOPY one FROM STDIN;\n", "COPY FROM STDIN"),
+        ("-- +goose Up\nCOPY one TO STDOUT;\n", "COPY TO STDOUT"),
+        ("-- +goose Up\nINSERT INTO one VALUES (1); COMMIT;\n", ".sql:2: COMMIT in a migration"),
+        (
+            "-- +goose NO TRANSACTION\n-- +goose Up\nTRUNCATE one; COPY one FROM STDIN;\n",
+            ".sql:3: COPY FROM STDIN",
+        ),
+        (
+            "-- +goose Up\n-- +goose StatementBegin\nTRUNCATE one;\nCOPY one FROM STDIN;\n-- +goose StatementEnd\n",
+            ".sql:4: COPY FROM STDIN",
+        ),
     ] {
         let wrong = run(&world, &[ONE, ("00002_wrong.sql", content)]).await?;
         assert_fails(&wrong, 65, &["00002_wrong.sql", words]);
@@ -117,6 +127,18 @@ async fn nothing_runs_when_a_pending_file_is_wrong() -> Result<()> {
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut world.connect().await?).await?, 0);
     assert!(!world.config_file().exists(), "a run that can't be finished wrote the config");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_stands_in_a_body_is_refused_to_nobody() -> Result<()> {
+    let world = world().await?;
+    let bodies = "-- +goose Up\n-- +goose StatementBegin\n\
+        CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; ROLLBACK; END $$;\n\
+        CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;\n\
+        DO $$ BEGIN PERFORM 'a; COMMIT; COPY t FROM STDIN;'; END $$; SELECT '; COMMIT;' /* ; ABORT; */;\n\
+        -- +goose StatementEnd\n";
+    assert_code(&run(&world, &[("00001_bodies.sql", bodies)]).await?, 0);
     Ok(())
 }
 

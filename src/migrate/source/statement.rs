@@ -1,6 +1,7 @@
 //! A statement, and which lines of its file it comes from.
 
 use super::lexer::Lexer;
+use super::split::split;
 
 /// What is sent to the server at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,18 @@ impl Statement {
         self.sql.get(start..).unwrap_or_default()
     }
 
+    /// The single statements that it consists of, each with its line in the file. A text in
+    /// which something has no end is one: the server refuses the whole of it.
+    pub fn parts(&self) -> Vec<(usize, &str)> {
+        let parts = split(&self.sql).unwrap_or_else(|_| vec![(0, self.sql.as_str())]);
+        let with_line = |(offset, sql): (usize, _)| {
+            let start = offset + Lexer::new(sql).first().unwrap_or_default();
+            let before = self.sql.get(..start).unwrap_or_default();
+            (self.line_after(line_feeds(before)), sql)
+        };
+        parts.into_iter().map(with_line).collect()
+    }
+
     fn line_after(&self, line_feeds: usize) -> usize {
         let within = |line: usize, omitted: &usize| line + usize::from(*omitted <= line);
         self.omitted.iter().fold(self.first + line_feeds, within)
@@ -87,5 +100,15 @@ mod tests {
     fn a_statement_of_comments_starts_with_them() {
         assert_eq!(Statement::new("/* a\n".into(), 2).line, 2);
         assert_eq!(Statement::new("\n-- a".into(), 2).line, 2);
+    }
+
+    #[test]
+    fn its_parts_have_their_own_lines() {
+        let sql = "-- both\nSELECT 1; /* why\n */ SELECT $$ a; b $$;\n\nCOMMIT;";
+        let parts = ["-- both\nSELECT 1;", "/* why\n */ SELECT $$ a; b $$;", "COMMIT;"];
+        let statement = Statement::with_omitted(sql.into(), 3, vec![6]);
+        assert_eq!(statement.parts(), [(4, parts[0]), (5, parts[1]), (8, parts[2])]);
+        let open = Statement::new("SELECT 1; SELECT '".into(), 1);
+        assert_eq!(open.parts(), [(1, "SELECT 1; SELECT '")]);
     }
 }
