@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition, PgSeverity};
 
 use super::source::{self, Statement};
 use crate::database::sqlstate;
@@ -264,12 +264,14 @@ pub fn is_held_up(code: &str) -> bool {
     HELD_UP.contains(&code)
 }
 
-/// Whether the session is gone: by the network, or because the server ended it (SQLSTATE
-/// classes 08 and 57P; PostgreSQL documentation, "PostgreSQL Error Codes").
+/// Whether the session is gone: by the network, or because the server ended it, which is what
+/// the severities FATAL and PANIC say (PostgreSQL documentation, "Message Severity Levels"). A
+/// mere ERROR with a connection's SQLSTATE is a statement's, about another server that it
+/// wanted to reach.
 pub fn is_connection_lost(error: &sqlx::Error) -> bool {
-    let ended = |code: &str| code.starts_with("08") || code.starts_with("57P");
+    let server = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>());
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_))
-        || sqlstate(error).is_some_and(|code| ended(&code))
+        || server.is_some_and(|e| matches!(e.severity(), PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use testbed::{Init, Result};
 
 use super::busy::{Busy, busy_as, wait_until};
 use super::faults::through_tcp_proxy;
+use super::folder::{over, write};
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, world};
 
 /// Makes the commit of a row in goose's ledger wait for our advisory lock 42.
@@ -92,6 +93,21 @@ async fn a_session_that_is_ended_each_time_is_given_up() -> Result<()> {
     let run = run.finish().await?;
     assert_fails(&run, 69, &["57P01", "it is not applied, says the ledger"]);
     assert_eq!(world.account.lock_item().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_reaches_no_other_server_has_lost_no_connection() -> Result<()> {
+    for sqlstate in ["08001", "08006", "57P03"] {
+        let world = world().await?;
+        let raise = format!(
+            "-- +goose Up\nSELECT 1;\nDO $$ BEGIN RAISE 'no route' USING ERRCODE = '{sqlstate}'; END $$;\n"
+        );
+        let folder = write(&world, &[("00001_peer.sql", &raise)])?;
+        let run = over(&world, &folder).run().await?;
+        assert_fails(&run, 1, &["V1__peer", "rolled back", "no route", sqlstate, "line 3", "DO $$"]);
+        assert!(!run.output().contains("connection was lost"), "{}", run.output());
+    }
     Ok(())
 }
 
