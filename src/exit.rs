@@ -125,6 +125,7 @@ impl From<&migrate::Error> for ExitCode {
         match error {
             migrate::Error::Failed { .. }
             | migrate::Error::HalfDone { .. }
+            | migrate::Error::Unrecorded { .. }
             | migrate::Error::Escaped { .. }
             | migrate::Error::HeldUp { .. }
             | migrate::Error::LedgerBusy { .. }

@@ -1,8 +1,8 @@
 //! Refinery over sqlx: what lets refinery's `Runner` work on a [`PgConnection`].
 //!
 //! Promises that a migration and its rows in both ledgers are one transaction; that one
-//! which must not run in a transaction has its rows written after its last statement; and
-//! that an error tells the statement. The session's time limits are set anew for each
+//! which must not run in a transaction has its rows written after its last statement, and is
+//! not run again when only these can't be written; and that an error tells the statement. The session's time limits are set anew for each
 //! migration, whatever the one before it did to them.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use refinery::Migration;
 use refinery_core::AsyncMigrate;
 use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::source::{Script, Statement};
 use super::{concurrent, ledger};
@@ -23,6 +23,8 @@ pub struct Adapter {
     version: i64,
     statements: Vec<Statement>,
     in_transaction: bool,
+    /// What must not run in a transaction has run, and only its rows are missing.
+    has_run: bool,
 }
 
 /// PostgreSQL's `lock_timeout` and `statement_timeout`.
@@ -65,6 +67,9 @@ pub enum Error {
     /// What we do around its statements failed.
     #[error("{0}")]
     Around(#[from] sqlx::Error),
+    /// Its statements have run, without a transaction; its rows could not be written.
+    #[error("{0}")]
+    Unrecorded(#[source] sqlx::Error),
     /// Another session has applied it in the meantime.
     #[error("another session has applied it")]
     Overtaken,
@@ -76,14 +81,21 @@ pub enum Error {
 impl Adapter {
     /// Takes the connection over.
     pub fn new(connection: PgConnection, limits: Limits) -> Self {
-        Self { connection, limits, version: 0, statements: Vec::new(), in_transaction: true }
+        Self { connection, limits, version: 0, statements: Vec::new(), in_transaction: true, has_run: false }
     }
 
-    /// Says what the runner's next migration consists of.
+    /// Says what the runner's next migration consists of. Of one that has run already and is
+    /// only not recorded, no statement is run again.
     pub fn prepare(&mut self, version: i64, script: &Script) {
+        self.has_run &= self.version == version;
         self.version = version;
         self.statements.clone_from(&script.statements);
         self.in_transaction = script.in_transaction;
+    }
+
+    /// Whether the migration has run, without a transaction, and is only to be recorded.
+    pub fn has_run(&self) -> bool {
+        self.has_run
     }
 
     /// Goes on with another connection in place of one that was lost.
@@ -115,8 +127,8 @@ impl Adapter {
         Ok(transaction.commit().await?)
     }
 
-    /// One statement after the other, each for itself, then the rows in the ledgers.
-    async fn run_singly(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
+    /// One statement after the other, each for itself.
+    async fn run_singly(&mut self, statements: &[Statement]) -> Result<(), Error> {
         for name in concurrent::invalid(&mut self.connection, statements).await? {
             tracing::warn!(
                 step = "migrate",
@@ -139,10 +151,28 @@ impl Adapter {
                 self.limits.set(&mut self.connection).await?;
             }
         }
-        let mut transaction = self.connection.begin().await?;
-        record(&mut transaction, self.version, rows).await?;
-        Ok(transaction.commit().await?)
+        self.has_run = !has_uncommitted(&mut self.connection).await?;
+        Ok(())
     }
+
+    /// The rows in the ledgers, of a migration that has run singly.
+    async fn record_singly(&mut self, rows: &[&str]) -> Result<(), Error> {
+        let recorded = async {
+            let mut transaction = self.connection.begin().await?;
+            record(&mut transaction, self.version, rows).await?;
+            Ok(transaction.commit().await?)
+        };
+        recorded.await.map_err(|error| match error {
+            Error::Around(source) if self.has_run => Error::Unrecorded(source),
+            other => other,
+        })
+    }
+}
+
+/// Whether a transaction that the migration began and left open has changed anything.
+async fn has_uncommitted(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let found = "SELECT txid_current_if_assigned() IS NOT NULL";
+    sqlx::raw_sql(found).fetch_one(connection).await?.try_get(0)
 }
 
 async fn run(connection: &mut PgConnection, statement: &Statement) -> Result<(), sqlx::Error> {
@@ -177,7 +207,10 @@ impl AsyncTransaction for Adapter {
         if self.in_transaction {
             self.run_whole(&statements, &rows).await?;
         } else {
-            self.run_singly(&statements, &rows).await?;
+            if !self.has_run {
+                self.run_singly(&statements).await?;
+            }
+            self.record_singly(&rows).await?;
         }
         Ok(statements.len())
     }

@@ -2,7 +2,8 @@
 //!
 //! Promises that a migration which other sessions are in the way of is tried again from
 //! its beginning, for what blocks it longer than `lock_timeout` would otherwise block the
-//! application's traffic behind it; that it is tried a bounded number of times; and that
+//! application's traffic behind it; that one which runs without a transaction and has run to
+//! its end is only recorded again; that all this is tried a bounded number of times; and that
 //! after every failure the ledger is asked whether the migration is applied all the same:
 //! nothing is guessed from a connection that was lost, not even by whom it was applied.
 
@@ -19,7 +20,7 @@ use crate::database::sqlstate;
 use crate::pacing::Backoff;
 use crate::wording::millis;
 
-/// How often a migration is tried.
+/// How often a migration is tried; and, without a transaction, how often its recording is.
 const ATTEMPTS: u32 = 6;
 /// How often, when the connection is lost each time: what brings a server down must not do
 /// so again and again.
@@ -58,11 +59,12 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
     /// Applies a migration. Whether it was us: another session may have come before.
     pub async fn apply(&mut self, ready: &Ready<'_>) -> Result<bool, Error> {
         let mut backoff = Backoff::new(LONGEST_PAUSE);
-        let (mut attempt, mut losses) = (1, 0);
+        let (mut attempt, mut losses, mut is_recording) = (1, 0, false);
         loop {
             let started = Instant::now();
             let name = ready.entry.to_string();
-            tracing::info!(step = "migrate", migration = name, "applying {name}");
+            let what = if is_recording { "recording" } else { "applying" };
+            tracing::info!(step = "migrate", migration = name, "{what} {name}");
             let failure = match self.run(ready).await {
                 Ok(()) => {
                     let duration_ms = millis(started.elapsed());
@@ -76,9 +78,16 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             if self.is_applied_all_the_same(ready, &failure).await? {
                 return Ok(was_lost);
             }
+            let has_run = self.adapter.has_run();
+            if has_run && !is_recording {
+                (attempt, is_recording) = (1, true);
+            }
             let passing = match failure {
                 Failure::Lasting(error) => return Err(tell(self.complete(error, ready).await)),
                 Failure::Passing(error) => error,
+                Failure::Lost(detail) if has_run => {
+                    lost(&name, &detail, "all its statements have run, and the ledger does not say so")
+                }
                 Failure::Lost(detail) => lost(&name, &detail, "it is not applied, says the ledger"),
             };
             if attempt == ATTEMPTS || losses == LOSSES {
@@ -166,6 +175,7 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
 fn tell(error: Error) -> Error {
     if let Error::Failed { migration, told }
     | Error::HalfDone { migration, told, .. }
+    | Error::Unrecorded { migration, told, .. }
     | Error::HeldUp { migration, told } = &error
     {
         tracing::error!(
@@ -195,9 +205,10 @@ fn read(error: &refinery::Error, ready: &Ready<'_>) -> Failure {
     let Kind::Connection(_, source) = error.kind() else {
         return Failure::Lasting(Error::Runner { migration, detail: error.to_string() });
     };
-    let (statement, error) = match source.downcast_ref::<adapter::Error>() {
+    let fault = source.downcast_ref::<adapter::Error>();
+    let (statement, error) = match fault {
         Some(adapter::Error::Statement { index, source }) => (ready.script.statements.get(*index), source),
-        Some(adapter::Error::Around(source)) => (None, source),
+        Some(adapter::Error::Around(source) | adapter::Error::Unrecorded(source)) => (None, source),
         // The ledger is asked next, and tells.
         Some(adapter::Error::Overtaken) => {
             return Failure::Passing(Error::Runner { migration, detail: source.to_string() });
@@ -208,9 +219,16 @@ fn read(error: &refinery::Error, ready: &Ready<'_>) -> Failure {
         None => return Failure::Lasting(Error::Runner { migration, detail: source.to_string() }),
     };
     let told = Box::new(Told::of(error, file, statement));
-    match sqlstate(error) {
-        _ if is_connection_lost(error) => Failure::Lost(told.to_string()),
-        Some(code) if is_held_up(&code) => Failure::Passing(Error::HeldUp { migration, told }),
-        _ => Failure::Lasting(Error::Failed { migration, told }),
+    let is_passing = sqlstate(error).is_some_and(|code| is_held_up(&code));
+    if is_connection_lost(error) {
+        return Failure::Lost(told.to_string());
     }
+    let error = match fault {
+        Some(adapter::Error::Unrecorded(_)) => {
+            Error::Unrecorded { migration, version: ready.entry.version(), told }
+        }
+        _ if is_passing => Error::HeldUp { migration, told },
+        _ => Error::Failed { migration, told },
+    };
+    if is_passing { Failure::Passing(error) } else { Failure::Lasting(error) }
 }

@@ -76,6 +76,20 @@ pub enum Error {
         /// Invalid indexes that it left, in words.
         left: String,
     },
+    /// A migration that runs without a transaction is done, but not recorded.
+    #[error(
+        "migration {migration} is not recorded, though all its statements have run: {told}; correct the cause (for a \
+         lock, see pg_stat_activity and pg_locks), then INSERT INTO goose_db_version (version_id, is_applied) VALUES \
+         ({version}, true) and start the task again; without that row the whole migration is run again"
+    )]
+    Unrecorded {
+        /// Version and name.
+        migration: String,
+        /// Its version.
+        version: i64,
+        /// What the server said.
+        told: Box<Told>,
+    },
     /// A migration ended its own transaction by a way that its text does not show.
     #[error(
         "migration {migration} ({file}) ended its own transaction: what it did stays, and it is not recorded; \

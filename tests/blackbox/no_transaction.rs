@@ -5,7 +5,7 @@ use testbed::{Result, World};
 
 use super::busy::wait_until;
 use super::folder::{over, write};
-use super::{assert_code, assert_fails, execute, goose_ledger, world};
+use super::{assert_code, assert_fails, execute, goose_ledger, refinery_ledger, world};
 
 const TABLE: (&str, &str) = ("00001_table.sql", "-- +goose Up\nCREATE TABLE t (a int);\n");
 
@@ -107,5 +107,59 @@ async fn other_statements_give_way_and_the_migration_is_run_again() -> Result<()
     let runs: i64 = sqlx::query_scalar("SELECT last_value FROM s").fetch_one(&mut database).await?;
     assert!(runs >= 2, "{runs}");
     assert_eq!(goose_ledger(&mut database).await?, [(0, true), (1, true), (2, true)]);
+    Ok(())
+}
+
+/// Counts its runs, in a sequence.
+const COUNTED: (&str, &str) = (
+    "00002_counted.sql",
+    "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE SEQUENCE IF NOT EXISTS s;\nSELECT nextval('s');\n",
+);
+
+async fn runs(database: &mut PgConnection) -> Result<i64> {
+    Ok(sqlx::query_scalar("SELECT last_value FROM s").fetch_one(database).await?)
+}
+
+#[tokio::test]
+async fn only_the_recording_is_tried_again_when_the_ledger_is_locked() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    let folder = write(&world, &[TABLE, COUNTED])?;
+    execute(&mut database, "BEGIN; LOCK TABLE goose_db_version IN ROW EXCLUSIVE MODE").await?;
+    let mut run = over(&world, &folder).env("MIGRATION_LOCK_TIMEOUT", "50ms").start()?;
+    run.wait_for("attempt 2 of 6, trying again").await?;
+    execute(&mut database, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
+    assert_eq!(runs(&mut database).await?, 1);
+    assert_eq!(goose_ledger(&mut database).await?, [(0, true), (1, true), (2, true)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_can_not_be_recorded_is_told_as_done() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    let folder = write(&world, &[TABLE, COUNTED])?;
+    execute(&mut database, "BEGIN; LOCK TABLE goose_db_version IN ROW EXCLUSIVE MODE").await?;
+    let run = over(&world, &folder).env("MIGRATION_LOCK_TIMEOUT", "10ms").run().await?;
+    let advice = "INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, true)";
+    assert_fails(&run, 1, &["V2__counted", "all its statements have run", "55P03", "pg_locks", advice]);
+    execute(&mut database, &format!("{advice}; COMMIT")).await?;
+    assert_code(&over(&world, &folder).run().await?, 0);
+    assert_eq!(runs(&mut database).await?, 1);
+    assert_eq!(refinery_ledger(&mut database).await?, [1, 2]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_transaction_left_open_would_lose_is_run_again() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    let open = "-- +goose NO TRANSACTION\n-- +goose Up\nBEGIN;\nINSERT INTO t VALUES (2);\n";
+    let folder = write(&world, &[TABLE, ("00002_open.sql", open)])?;
+    execute(&mut database, "BEGIN; LOCK TABLE goose_db_version IN ROW EXCLUSIVE MODE").await?;
+    let mut run = over(&world, &folder).env("MIGRATION_LOCK_TIMEOUT", "50ms").start()?;
+    run.wait_for("attempt 1 of 6, trying again").await?;
+    execute(&mut database, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM t").fetch_one(&mut database).await?;
+    assert_eq!(rows, 2);
     Ok(())
 }
