@@ -66,7 +66,9 @@ pub fn start(settings: LogSettings, secrets: Secrets, stream: Stream) {
     } else {
         fmt::layer().compact().with_target(false).with_ansi(stream.is_terminal()).with_writer(writer).boxed()
     };
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter(settings.level))).try_init();
+    // A filter of the layer's own would lose the line after a question whether another one is
+    // wanted; the driver asks that about every notice of the server's.
+    let _ = tracing_subscriber::registry().with(filter(settings.level)).with(layer).try_init();
 }
 
 /// The span of a whole run: once its field `owner` is recorded, every JSON line has

@@ -193,6 +193,16 @@ async fn a_failure_is_told_with_everything_that_helps() -> Result<()> {
 }
 
 #[tokio::test]
+async fn no_line_is_lost_behind_a_notice_of_the_servers() -> Result<()> {
+    let world = world().await?;
+    let notice = "-- +goose Up\nDROP TABLE IF EXISTS nosuch;\n";
+    let done = run(&world, &[("00001_notice.sql", notice)]).await?;
+    assert_code(&done, 0);
+    assert!(done.output().contains("applied V1__notice"), "{}", done.output());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended() -> Result<()> {
     let world = world().await?;
     let folder = write(&world, &[("00001_slow.sql", "-- +goose Up\nSELECT pg_sleep(100);\n")])?;
