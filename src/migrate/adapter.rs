@@ -13,6 +13,7 @@ use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
+use super::concurrent::Ruin;
 use super::source::{Script, Statement};
 use super::{concurrent, ledger};
 
@@ -67,6 +68,9 @@ pub enum Error {
     /// What we do around its statements failed.
     #[error("{0}")]
     Around(#[from] sqlx::Error),
+    /// An index that it builds is perhaps being built by another session.
+    #[error("another session is building an index on the table of {0}, which is invalid")]
+    InWork(String),
     /// Its statements have run, without a transaction; its rows could not be written.
     #[error("{0}")]
     Unrecorded(#[source] sqlx::Error),
@@ -129,29 +133,44 @@ impl Adapter {
 
     /// One statement after the other, each for itself.
     async fn run_singly(&mut self, statements: &[Statement]) -> Result<(), Error> {
-        for name in concurrent::invalid(&mut self.connection, statements).await? {
-            tracing::warn!(
-                step = "migrate",
-                index = name,
-                "dropping the invalid index {name} that an earlier try left"
-            );
-            concurrent::drop_index(&mut self.connection, &name).await?;
-        }
         for (index, statement) in statements.iter().enumerate() {
-            let is_patient = concurrent::is_concurrent(&statement.sql);
-            if is_patient {
-                self.limits.without_lock_timeout().set(&mut self.connection).await?;
-            }
-            if let Err(source) = run(&mut self.connection, statement).await {
+            if let Err(error) = self.run_alone(index, statement).await {
                 // A transaction that the migration began itself would refuse what comes next.
                 let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
-                return Err(Error::Statement { index, source });
-            }
-            if is_patient {
-                self.limits.set(&mut self.connection).await?;
+                return Err(error);
             }
         }
         self.has_run = !has_uncommitted(&mut self.connection).await?;
+        Ok(())
+    }
+
+    async fn run_alone(&mut self, index: usize, statement: &Statement) -> Result<(), Error> {
+        self.clear(statement).await?;
+        let is_patient = concurrent::is_concurrent(&statement.sql);
+        if is_patient {
+            self.limits.without_lock_timeout().set(&mut self.connection).await?;
+        }
+        let ran = run(&mut self.connection, statement).await;
+        ran.map_err(|source| Error::Statement { index, source })?;
+        if is_patient {
+            self.limits.set(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops what an earlier try of a statement has left.
+    async fn clear(&mut self, statement: &Statement) -> Result<(), Error> {
+        for Ruin { index, is_in_work } in concurrent::ruins(&mut self.connection, &statement.sql).await? {
+            if is_in_work {
+                return Err(Error::InWork(index));
+            }
+            tracing::warn!(
+                step = "migrate",
+                index,
+                "dropping the invalid index {index} that an earlier try left"
+            );
+            concurrent::drop_index(&mut self.connection, &index).await?;
+        }
         Ok(())
     }
 

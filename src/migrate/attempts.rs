@@ -213,6 +213,10 @@ fn read(error: &refinery::Error, ready: &Ready<'_>) -> Failure {
         Some(adapter::Error::Overtaken) => {
             return Failure::Passing(Error::Runner { migration, detail: source.to_string() });
         }
+        Some(adapter::Error::InWork(_)) => {
+            let told = Told { file: file.clone(), message: source.to_string(), ..Told::default() };
+            return Failure::Passing(Error::HeldUp { migration, told: Box::new(told) });
+        }
         Some(adapter::Error::Escaped) => {
             return Failure::Lasting(Error::Escaped { migration, file: file.clone() });
         }

@@ -57,10 +57,15 @@ impl Ready<'_> {
     /// # Errors
     /// Those of the driver.
     pub async fn ruins(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+        let mut names = Vec::new();
         if self.script.in_transaction {
-            return Ok(Vec::new());
+            return Ok(names);
         }
-        concurrent::invalid(connection, &self.script.statements).await
+        for statement in &self.script.statements {
+            let ruins = concurrent::ruins(connection, &statement.sql).await?;
+            names.extend(ruins.into_iter().filter(|ruin| !ruin.is_in_work).map(|ruin| ruin.index));
+        }
+        Ok(names)
     }
 }
 
@@ -190,7 +195,7 @@ fn copies_with_client(sql: &str, direction: &str) -> bool {
         return false;
     }
     // The FROM of a query in parentheses is its own.
-    if direction == "FROM" && words.peek() == Some(&Word::Other) {
+    if direction == "FROM" && words.peek() == Some(&Word::Left) {
         return false;
     }
     let is_client = |word: &Word<'_>| word.is("STDIN") || word.is("STDOUT");

@@ -31,10 +31,14 @@ async fn indexes(database: &mut PgConnection) -> Result<Vec<(String, bool)>> {
 
 #[tokio::test]
 async fn a_half_done_migration_is_run_again_without_its_ruin() -> Result<()> {
+    let (long, cut) = ("l".repeat(70), "l".repeat(63));
+    let long = format!("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {long} ON");
     for (head, index) in [
+        ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS Idx_Ä ON", "idx_Ä"),
         ("CREATE UNIQUE INDEX CONCURRENTLY t_a ON", "t_a"),
         ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"T a\" ON", "T a"),
         ("CREATE UNIQUE INDEX CONCURRENTLY ON public.", "t_a_idx"),
+        (long.as_str(), cut.as_str()),
     ] {
         let (world, mut database) = world_with_rows("(1), (1)").await?;
         let index_file = concurrently(head).replace(". t", ".t");
@@ -75,6 +79,66 @@ async fn an_index_of_that_name_on_another_table_is_left_alone() -> Result<()> {
     assert_code(&over(&world, &folder).run().await?, 0);
     assert_eq!(indexes(&mut database).await?, [("t_a".to_owned(), true)]);
     execute(&mut database, "DROP INDEX other.t_a").await
+}
+
+#[tokio::test]
+async fn a_ruin_is_looked_for_where_the_migration_builds() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    let schema = format!(
+        "CREATE SCHEMA app AUTHORIZATION {0}; SET ROLE {0}; CREATE TABLE app.u (a int); \
+         INSERT INTO app.u VALUES (1), (1)",
+        world.database
+    );
+    execute(&mut database, &schema).await?;
+    let index_file = "-- +goose NO TRANSACTION\n-- +goose Up\nSET search_path TO app, public;\n\
+                      CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS u_a ON u (a);\n";
+    let folder = write(&world, &[TABLE, ("00002_index.sql", index_file)])?;
+    assert_fails(&over(&world, &folder).run().await?, 1, &["23505", "the invalid index app.u_a"]);
+    execute(&mut database, "TRUNCATE app.u").await?;
+    let again = over(&world, &folder).run().await?;
+    assert_code(&again, 0);
+    assert!(again.output().contains("dropping the invalid index app.u_a"), "{}", again.output());
+    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'app.u_a'::regclass";
+    assert!(sqlx::query_scalar::<_, bool>(valid).fetch_one(&mut database).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_ruin_on_the_table_is_left_alone() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1), (1)").await?;
+    let ruin = execute(&mut database, "CREATE UNIQUE INDEX CONCURRENTLY other_idx ON t (a)").await;
+    assert!(ruin.is_err(), "two equal rows went into a unique index");
+    let index_file = concurrently("CREATE INDEX CONCURRENTLY ON");
+    let folder = write(&world, &[TABLE, ("00002_index.sql", &index_file)])?;
+    assert_code(&over(&world, &folder).run().await?, 0);
+    let expected = [("other_idx".to_owned(), false), ("t_a_idx".to_owned(), true)];
+    assert_eq!(indexes(&mut database).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_index_that_another_session_builds_is_no_ruin() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    execute(&mut database, "BEGIN; INSERT INTO t VALUES (2)").await?;
+    let mut builder = world.connect().await?;
+    execute(&mut builder, "SET application_name = 'llm-proxy-init/builder'").await?;
+    let building =
+        tokio::spawn(
+            async move { execute(&mut builder, "CREATE INDEX CONCURRENTLY t_a ON t (a)").await.is_ok() },
+        );
+    wait_until(&world, "wait_event = 'virtualxid'", 1).await?;
+    let index_file = concurrently("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON");
+    let folder = write(&world, &[TABLE, ("00002_index.sql", &index_file)])?;
+    let mut run = over(&world, &folder).start()?;
+    let line = run.wait_for("attempt 1 of 6, trying again").await?;
+    assert!(line.contains("another session is building an index on the table of public.t_a"), "{line}");
+    execute(&mut database, "COMMIT").await?;
+    assert!(building.await?);
+    let run = run.finish().await?;
+    assert_code(&run, 0);
+    assert!(!run.output().contains("dropping"), "{}", run.output());
+    assert_eq!(indexes(&mut database).await?, [("t_a".to_owned(), true)]);
+    Ok(())
 }
 
 #[tokio::test]

@@ -15,6 +15,12 @@ pub enum Word<'a> {
     Quoted(String),
     /// A dot.
     Dot,
+    /// A comma.
+    Comma,
+    /// An opening parenthesis.
+    Left,
+    /// A closing one.
+    Right,
     /// Anything else.
     Other,
 }
@@ -25,12 +31,13 @@ impl Word<'_> {
         matches!(self, Self::Plain(word) if word.eq_ignore_ascii_case(keyword))
     }
 
-    /// The name that it stands for: without quotes, case does not matter to PostgreSQL.
+    /// The name that it stands for: without quotes, the case of ASCII letters does not matter
+    /// to PostgreSQL; that of others does in a database in UTF-8.
     pub fn name(&self) -> Option<String> {
         match self {
-            Self::Plain(word) => Some(word.to_lowercase()),
+            Self::Plain(word) => Some(word.to_ascii_lowercase()),
             Self::Quoted(name) => Some(name.clone()),
-            Self::Dot | Self::Other => None,
+            Self::Dot | Self::Comma | Self::Left | Self::Right | Self::Other => None,
         }
     }
 }
@@ -57,7 +64,10 @@ impl<'a> Iterator for Words<'a> {
         let text = self.text.get(start..end)?;
         Some(match token {
             Token::Word(word) => Word::Plain(word),
+            Token::LeftParenthesis => Word::Left,
+            Token::RightParenthesis => Word::Right,
             _ if text == "." => Word::Dot,
+            _ if text == "," => Word::Comma,
             _ if text.starts_with('"') => {
                 let end = self.lexer.rest_of_identifier().ok()?;
                 let quoted = self.text.get(start + 1..end.saturating_sub(1))?;
@@ -81,6 +91,13 @@ mod tests {
         assert_eq!(words.get(2), Some(&Word::Quoted("Odd \"name".into())));
         assert_eq!(words.get(4).and_then(Word::name), Some("s".into()));
         assert_eq!(words.get(5), Some(&Word::Dot));
+        assert_eq!(words.get(7), Some(&Word::Left));
+    }
+
+    #[test]
+    fn names_are_folded_as_the_server_folds_them() {
+        let names: Vec<Option<String>> = Words::of("IDX_Ä \"IDX\" , )").map(|word| word.name()).collect();
+        assert_eq!(names, [Some("idx_Ä".into()), Some("IDX".into()), None, None]);
     }
 
     #[test]
