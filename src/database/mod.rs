@@ -203,8 +203,8 @@ impl Database {
         probe::pid(session).await.map_err(|error| self.fault(&error, started))
     }
 
-    /// A new session with the fence, in place of one that was lost. What the server still has
-    /// of that one is ended first.
+    /// A new session with the fence, in place of one that was lost or that is not to be gone on
+    /// with. What the server still has of that one is ended first.
     ///
     /// # Errors
     /// See [`Error`].

@@ -102,7 +102,7 @@ impl Adapter {
         self.has_run
     }
 
-    /// Goes on with another connection in place of one that was lost.
+    /// Goes on with another connection.
     pub fn replace(&mut self, connection: PgConnection) {
         self.connection = connection;
     }

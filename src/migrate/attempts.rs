@@ -3,7 +3,7 @@
 //! Promises that a migration which other sessions are in the way of is tried again from
 //! its beginning, for what blocks it longer than `lock_timeout` would otherwise block the
 //! application's traffic behind it; that one which runs without a transaction and has run to
-//! its end is only recorded again; that all this is tried a bounded number of times; and that
+//! its end is only recorded again, and one which has not is run again in a new session; that all this is tried a bounded number of times; and that
 //! after every failure the ledger is asked whether the migration is applied all the same:
 //! nothing is guessed from a connection that was lost, not even by whom it was applied.
 
@@ -28,7 +28,7 @@ const LOSSES: u32 = 3;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A session, and how to get another.
+/// A session, and how to get another one.
 pub struct Attempts<R> {
     adapter: Adapter,
     reopen: R,
@@ -46,7 +46,7 @@ enum Failure {
 }
 
 impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
-    /// Tries are made with `adapter`; `reopen` gets a new session when its own is lost.
+    /// Tries are made with `adapter`; `reopen` gets a new session in place of its own.
     pub fn new(adapter: Adapter, reopen: R) -> Self {
         Self { adapter, reopen }
     }
@@ -119,25 +119,23 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
         }
     }
 
-    /// Asks the ledger, over a new session if the old one is lost.
+    /// Asks the ledger, over the session in which the next try is made.
     async fn is_applied_all_the_same(&mut self, ready: &Ready<'_>, failure: &Failure) -> Result<bool, Error> {
         let name = ready.entry.to_string();
-        if let Failure::Lost(detail) = failure {
-            tracing::warn!(
-                step = "migrate",
-                migration = name,
-                "the connection was lost while {name} ran: {detail}"
-            );
-            let session = (self.reopen)().await.map_err(|error| {
-                lost(
-                    &name,
-                    detail,
-                    &format!(
-                        "whether it is applied is not known, for no other connection could be had: {error}"
-                    ),
-                )
-            })?;
-            self.adapter.replace(session);
+        match failure {
+            Failure::Lost(detail) => {
+                tracing::warn!(
+                    step = "migrate",
+                    migration = name,
+                    "the connection was lost while {name} ran: {detail}"
+                );
+                self.renew(&name, detail).await?;
+            }
+            // What its statements did to the session would still be there: temporary tables, a role.
+            Failure::Passing(error) if !ready.script.in_transaction && !self.adapter.has_run() => {
+                self.renew(&name, &error.to_string()).await?;
+            }
+            Failure::Passing(_) | Failure::Lasting(_) => {}
         }
         let ledgers = match (ledger::read(self.adapter.connection()).await, failure) {
             (Ok(ledgers), _) => ledgers,
@@ -154,6 +152,16 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             );
         }
         Ok(is_applied)
+    }
+
+    /// Goes on in a new session; `detail` is why.
+    async fn renew(&mut self, name: &str, detail: &str) -> Result<(), Error> {
+        let session = (self.reopen)().await.map_err(|error| {
+            let fate = "whether it is applied is not known, for no other connection could be had";
+            lost(name, detail, &format!("{fate}: {error}"))
+        })?;
+        self.adapter.replace(session);
+        Ok(())
     }
 
     /// Says of a migration without a transaction what it has left behind.

@@ -87,7 +87,7 @@ pub fn open(settings: &MigrationSettings) -> Result<Catalogue, Error> {
 }
 
 /// Brings the schema up to date. `session` has the fence; `reopen` gets another one that
-/// has it, when the connection was lost.
+/// has it, when the connection was lost or can't be used for another try.
 ///
 /// # Errors
 /// See [`Error`]. What was applied before the failing migration stays applied.

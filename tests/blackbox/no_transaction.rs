@@ -174,6 +174,24 @@ async fn other_statements_give_way_and_the_migration_is_run_again() -> Result<()
     Ok(())
 }
 
+#[tokio::test]
+async fn a_migration_is_run_again_in_a_session_of_its_own() -> Result<()> {
+    let (world, mut database) = world_with_rows("(1)").await?;
+    execute(&mut database, &format!("CREATE SCHEMA app AUTHORIZATION {}", world.database)).await?;
+    let dirty = "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE IF NOT EXISTS here ();\n\
+                 CREATE TEMP TABLE batch (a int);\nSET search_path TO app, public;\n\
+                 ALTER TABLE t ADD COLUMN b int;\n";
+    let folder = write(&world, &[TABLE, ("00002_dirty.sql", dirty)])?;
+    execute(&mut database, "BEGIN; LOCK TABLE t").await?;
+    let mut run = over(&world, &folder).env("MIGRATION_LOCK_TIMEOUT", "50ms").start()?;
+    run.wait_for("attempt 1 of 6, trying again").await?;
+    execute(&mut database, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
+    let here = "SELECT string_agg(schemaname, ',') FROM pg_tables WHERE tablename = 'here'";
+    assert_eq!(sqlx::query_scalar::<_, String>(here).fetch_one(&mut database).await?, "public");
+    Ok(())
+}
+
 /// Counts its runs, in a sequence.
 const COUNTED: (&str, &str) = (
     "00002_counted.sql",
