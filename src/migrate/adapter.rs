@@ -2,8 +2,10 @@
 //!
 //! Promises that a migration and its rows in both ledgers are one transaction; that one
 //! which must not run in a transaction has its rows written after its last statement, and is
-//! not run again when only these can't be written; and that an error tells the statement. The session's time limits are set anew for each
-//! migration, whatever the one before it did to them.
+//! not run again when only these can't be written; and that an error tells the statement. The
+//! session's time limits are set anew for each migration, whatever the one before it did to
+//! them. None of our own statements stays prepared: a migration may end all that are
+//! (`DEALLOCATE ALL`), and the driver would not know.
 
 use std::time::Duration;
 
@@ -46,7 +48,7 @@ impl Limits {
         let in_ms = |limit: Duration| format!("{}ms", limit.as_millis());
         let set = "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false)";
         let set = sqlx::query(set).bind(in_ms(self.lock)).bind(in_ms(self.statement.unwrap_or_default()));
-        set.execute(connection).await.map(|_| ())
+        set.persistent(false).execute(connection).await.map(|_| ())
     }
 
     fn without_lock_timeout(self) -> Self {

@@ -145,7 +145,7 @@ pub async fn ruins(connection: &mut PgConnection, sql: &str) -> Result<Vec<Ruin>
          WHERE NOT indisvalid AND relkind = 'i' AND indrelid = to_regclass($2) \
          AND $1::text::name = CASE WHEN $3 THEN rtrim(relname, '0123456789')::name ELSE relname END",
     );
-    let found = found.bind(name).bind(table).bind(is_chosen).fetch_all(connection).await?;
+    let found = found.bind(name).bind(table).bind(is_chosen).persistent(false).fetch_all(connection).await?;
     found.iter().map(|row| Ok(Ruin { index: row.try_get(0)?, is_in_work: row.try_get(1)? })).collect()
 }
 
