@@ -71,6 +71,20 @@ async fn try_lock(session: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(KEY).fetch_one(session).await
 }
 
+/// Whether the session still has the fence: what it runs may have given it away, with
+/// `pg_advisory_unlock_all()` or `DISCARD ALL`.
+///
+/// # Errors
+/// Those of the driver.
+pub async fn is_up(session: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+         WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted AND datname = current_database() \
+         AND (classid::int8 << 32 | objid::int8) = $1 AND objsubid = 1)",
+    );
+    found.bind(KEY).persistent(false).fetch_one(session).await
+}
+
 /// The session that has the fence, in words. It may be gone by the time we look.
 async fn holder(session: &mut PgConnection) -> Result<String, sqlx::Error> {
     let holder = sqlx::query_scalar(

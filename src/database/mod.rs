@@ -22,6 +22,7 @@ use sqlx::{ConnectOptions, Connection};
 
 pub use fault::{Error, sqlstate};
 use fence::NotRaised;
+pub use fence::is_up as is_fenced;
 
 use crate::pacing::Backoff;
 use crate::settings::{DatabaseSettings, LockSettings};

@@ -3,7 +3,8 @@
 //! Promises that a migration which other sessions are in the way of is tried again from
 //! its beginning, for what blocks it longer than `lock_timeout` would otherwise block the
 //! application's traffic behind it; that one which runs without a transaction and has run to
-//! its end is only recorded again, and one which has not is run again in a new session; that all this is tried a bounded number of times; and that
+//! its end is only recorded again, and one which has not is run again in a new session; that
+//! each try is made behind the fence; that all this is tried a bounded number of times; and that
 //! after every failure the ledger is asked whether the migration is applied all the same:
 //! nothing is guessed from a connection that was lost, not even by whom it was applied.
 
@@ -63,6 +64,9 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
         loop {
             let started = Instant::now();
             let name = ready.entry.to_string();
+            if self.restore_fence(ready).await? {
+                return Ok(false);
+            }
             let what = if is_recording { "recording" } else { "applying" };
             tracing::info!(step = "migrate", migration = name, "{what} {name}");
             let failure = match self.run(ready).await {
@@ -103,6 +107,25 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
         }
     }
 
+    /// Goes on in a new session if the one at hand no longer has the fence: migrations may have
+    /// given it away. Whether somebody has applied this one while there was none.
+    async fn restore_fence(&mut self, ready: &Ready<'_>) -> Result<bool, Error> {
+        let detail = match database::is_fenced(self.adapter.connection()).await {
+            Ok(true) => return Ok(false),
+            Ok(false) => "a migration has unlocked all advisory locks".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let name = ready.entry.to_string();
+        tracing::warn!(
+            step = "migrate",
+            migration = name,
+            "the session does not have the fence any more, going on with {name} in a new one: {detail}"
+        );
+        self.renew(&name, &detail).await?;
+        let read = self.is_applied(ready).await;
+        read.map_err(|error| Error::of_ledger("reading the ledgers in a new session", &error))
+    }
+
     /// One try.
     async fn run(&mut self, ready: &Ready<'_>) -> Result<(), Failure> {
         self.adapter.prepare(ready.entry.version(), &ready.script);
@@ -137,14 +160,19 @@ impl<R: AsyncFn() -> Result<PgConnection, database::Error>> Attempts<R> {
             }
             Failure::Passing(_) | Failure::Lasting(_) => {}
         }
-        let ledgers = match (ledger::read(self.adapter.connection()).await, failure) {
-            (Ok(ledgers), _) => ledgers,
+        match (self.is_applied(ready).await, failure) {
+            (Ok(is_applied), _) => Ok(is_applied),
             // What failed first tells more.
-            (Err(_), Failure::Lasting(_)) => return Ok(false),
-            (Err(error), _) => return Err(Error::of_ledger("reading the ledgers after a failure", &error)),
-        };
+            (Err(_), Failure::Lasting(_)) => Ok(false),
+            (Err(error), _) => Err(Error::of_ledger("reading the ledgers after a failure", &error)),
+        }
+    }
+
+    async fn is_applied(&mut self, ready: &Ready<'_>) -> Result<bool, sqlx::Error> {
+        let ledgers = ledger::read(self.adapter.connection()).await?;
         let is_applied = ledgers.applied(ready.entry.version()).is_some();
         if is_applied {
+            let name = ready.entry.to_string();
             tracing::warn!(
                 step = "migrate",
                 migration = name,

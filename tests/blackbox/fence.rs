@@ -3,7 +3,8 @@
 use testbed::{Result, Signal};
 
 use super::busy::{Busy, busy, wait_until};
-use super::{assert_code, assert_fails, execute, world};
+use super::folder::{over, write};
+use super::{assert_code, assert_fails, execute, goose_ledger, world};
 
 /// Our key among the advisory locks.
 const KEY: i64 = i64::from_be_bytes(*b"llm-init");
@@ -71,5 +72,50 @@ async fn the_session_of_a_killed_client_ends_by_itself() -> Result<()> {
     run.finish().await?;
     wait_until(&world, "true", 0).await?;
     drop(blocker);
+    Ok(())
+}
+
+/// How many advisory locks of ours the session has that runs it.
+const LOOK: &str = "-- +goose Up\nCREATE TABLE seen AS SELECT count(*) AS locks FROM pg_locks \
+                    WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid();\n";
+
+#[tokio::test]
+async fn a_fence_that_a_migration_drops_is_raised_again() -> Result<()> {
+    for drops in [
+        "-- +goose Up\nSELECT pg_advisory_unlock_all();\n",
+        "-- +goose NO TRANSACTION\n-- +goose Up\nDISCARD ALL;\n",
+    ] {
+        let world = world().await?;
+        let folder = write(&world, &[("00001_drops.sql", drops), ("00002_look.sql", LOOK)])?;
+        let run = over(&world, &folder).run().await?;
+        assert_code(&run, 0);
+        assert!(run.output().contains("does not have the fence any more"), "{}", run.output());
+        let mut database = world.connect().await?;
+        let seen: i64 = sqlx::query_scalar("SELECT locks FROM seen").fetch_one(&mut database).await?;
+        assert_eq!(seen, 1, "{drops}");
+        assert_eq!(goose_ledger(&mut database).await?, [(0, true), (1, true), (2, true)]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fence_that_a_migration_drops_before_it_is_held_up_is_raised_again() -> Result<()> {
+    let world = world().await?;
+    let folder = write(&world, &[("00001_one.sql", "-- +goose Up\nCREATE TABLE one (a int);\n")])?;
+    assert_code(&over(&world, &folder).run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE one").await?;
+    let drops = "SELECT pg_advisory_unlock_all();\nALTER TABLE one ADD b int;\n";
+    let look = format!("{LOOK}{drops}");
+    let folder = write(
+        &world,
+        &[("00001_one.sql", "-- +goose Up\nCREATE TABLE one (a int);\n"), ("00002_two.sql", &look)],
+    )?;
+    let mut run = over(&world, &folder).env("MIGRATION_LOCK_TIMEOUT", "50ms").start()?;
+    run.wait_for("attempt 1 of 6, trying again").await?;
+    execute(&mut blocker, "COMMIT").await?;
+    assert_code(&run.finish().await?, 0);
+    let seen: i64 = sqlx::query_scalar("SELECT locks FROM seen").fetch_one(&mut blocker).await?;
+    assert_eq!(seen, 1);
     Ok(())
 }
