@@ -123,6 +123,10 @@ impl Adapter {
     async fn run_whole(&mut self, statements: &[Statement], rows: &[&str]) -> Result<(), Error> {
         let mut transaction = self.connection.begin().await?;
         ledger::mark(&mut transaction).await?;
+        if names_isolation(statements) || !ledger::is_read_committed(&mut transaction).await? {
+            // Its one snapshot is taken behind the lock, and so has all that others have recorded.
+            ledger::lock(&mut transaction).await?;
+        }
         for (index, statement) in statements.iter().enumerate() {
             run(&mut transaction, statement).await.map_err(|source| Error::Statement { index, source })?;
         }
@@ -188,6 +192,11 @@ impl Adapter {
             other => other,
         })
     }
+}
+
+/// Whether statements may set the isolation level of the transaction that they are in.
+fn names_isolation(statements: &[Statement]) -> bool {
+    statements.iter().any(|statement| statement.sql.to_ascii_lowercase().contains("isolation"))
 }
 
 /// Whether a transaction that the migration began and left open has changed anything.

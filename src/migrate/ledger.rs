@@ -244,14 +244,35 @@ pub async fn is_marked(connection: &mut PgConnection) -> Result<bool, sqlx::Erro
     sqlx::raw_sql(found).fetch_one(connection).await?.try_get(0)
 }
 
+/// Whether each statement of the transaction sees what others have committed by then. Asking
+/// is no query either.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn is_read_committed(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let level: String =
+        sqlx::raw_sql("SHOW transaction_isolation").fetch_one(connection).await?.try_get(0)?;
+    Ok(level == "read committed")
+}
+
+/// Locks goose's ledger: nobody else can apply a version until the transaction ends, as goose's
+/// own insert of a row waits for this lock.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let lock = "LOCK TABLE goose_db_version IN SHARE ROW EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(connection).await.map(drop)
+}
+
 /// Whether a version is applied, after which nobody else can apply it until the
-/// transaction ends: goose's own insert of a row waits for this lock.
+/// transaction ends. A transaction that is not [`is_read_committed`] must have taken the
+/// [`lock`] before its first query, or it does not see what was applied since.
 ///
 /// # Errors
 /// Those of the driver.
 pub async fn close_for_others(connection: &mut PgConnection, version: i64) -> Result<bool, sqlx::Error> {
-    let lock = "LOCK TABLE goose_db_version IN SHARE ROW EXCLUSIVE MODE";
-    sqlx::raw_sql(lock).execute(&mut *connection).await?;
+    lock(connection).await?;
     let newest = "SELECT is_applied FROM goose_db_version WHERE version_id = $1 ORDER BY id DESC LIMIT 1";
     let newest = sqlx::query_scalar(newest).bind(version).persistent(false);
     let newest: Option<bool> = newest.fetch_optional(connection).await?;

@@ -120,8 +120,18 @@ async fn a_ledger_that_the_application_creates_meanwhile_is_taken() -> Result<()
 
 #[tokio::test]
 async fn what_the_application_applies_meanwhile_is_not_applied_twice() -> Result<()> {
-    for content in ["CREATE TABLE t (a int);", "SELECT pg_advisory_xact_lock(7);"] {
+    const LOCKS: &str = "SELECT 1;\nSELECT pg_advisory_xact_lock(7);";
+    let sets = format!("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n{LOCKS}");
+    for (level, content) in [
+        ("read committed", "CREATE TABLE t (a int);"),
+        ("read committed", LOCKS),
+        ("read committed", &sets),
+        ("repeatable read", LOCKS),
+    ] {
         let world = world().await?;
+        let level =
+            format!("ALTER DATABASE {} SET default_transaction_isolation = '{level}'", world.database);
+        execute(&mut world.connect().await?, &level).await?;
         let folder = write(&world, &[("00001_a.sql", &format!("-- +goose Up\n{content}\n"))])?;
         assert_code(&over(&world, &folder).arg("migrate").arg("up").arg("--to=0").run().await?, 0);
         let mut application = world.connect().await?;
