@@ -8,14 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::aws::Clients;
 use crate::config::{self, ProviderConfig};
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::error::Error;
 use crate::migrate::{self, Catalogue, ledger};
 use crate::pacing::Backoff;
@@ -27,9 +26,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long one look may take.
 const LOOK_BUDGET: Duration = Duration::from_secs(5);
-
-/// How long ending an idle session politely may take.
-const CLOSE_BUDGET: Duration = Duration::from_secs(1);
 
 /// What the rest of the job needs.
 pub struct Prepared {
@@ -90,7 +86,7 @@ async fn look(
         "the database has every migration already: the lock is not needed"
     );
     stop.request(Cause::NothingToDo);
-    let _ = tokio::time::timeout(CLOSE_BUDGET, session.close()).await;
+    database::leave(session).await;
     Ok(Looked::UpToDate(summary))
 }
 

@@ -14,13 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::Connection;
 
 pub use lock::{Life, LockStatus, Present};
 
 use crate::aws::Clients;
 use crate::config;
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::error::Error;
 use crate::exit::ExitCode;
 use crate::migrate;
@@ -80,7 +79,7 @@ async fn find_schema(settings: &Settings) -> Result<Looked, Error> {
         look(session, &catalogue, &settings.migrations).await
     });
     let looked = looked.await?;
-    let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
+    database::leave(session).await;
     Ok(looked)
 }
 

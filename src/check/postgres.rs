@@ -6,7 +6,7 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Row};
 use wire::Startup;
 
 use super::{BUDGET, Level, Line, Verdict, check, connection, rights, schema, step};
@@ -97,7 +97,7 @@ async fn go(settings: &Settings, lines: &mut Vec<Line>) -> Option<()> {
     go_on(lines)?;
     let pooler = pooler(&database, &mut session, startup, !work.is_empty());
     lines.push(check("postgres-pooler", BUDGET, pooler).await);
-    let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
+    database::leave(session).await;
     looked.map(drop)
 }
 
@@ -217,7 +217,7 @@ async fn pooler(
         }
     };
     let found = sessions(session, &mut other).await;
-    let _ = tokio::time::timeout(Duration::from_secs(1), other.close()).await;
+    database::leave(other).await;
     match (found, startup) {
         (Err(error), _) => read_error(&database.read_error(&error)),
         (Ok(Sessions::Shared), _) if has_work => Verdict::fail(ExitCode::Usage, SHARED, UNSHARED),

@@ -1,14 +1,12 @@
 //! `migrate status` and `migrate plan`: seeing before doing. Both read and change nothing;
 //! the session is read-only for the server too. They need neither the lock nor AWS.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use crate::answer::{self, Form};
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::error::Error;
 use crate::exit::ExitCode;
 use crate::migrate::catalogue::Entry;
@@ -93,7 +91,7 @@ async fn read_only<T>(
         read(&mut transaction).await
     });
     let answer = answer.await;
-    let _ = tokio::time::timeout(Duration::from_secs(1), session.close()).await;
+    database::leave(session).await;
     answer
 }
 

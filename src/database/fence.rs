@@ -78,8 +78,8 @@ async fn try_lock(session: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// Those of the driver.
 pub async fn is_up(session: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let found = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
-         WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted AND datname = current_database() \
+        "SELECT EXISTS (SELECT FROM pg_locks \
+         WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted \
          AND (classid::int8 << 32 | objid::int8) = $1 AND objsubid = 1)",
     );
     found.bind(KEY).persistent(false).fetch_one(session).await

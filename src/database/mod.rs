@@ -34,6 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const END_BUDGET: Duration = Duration::from_secs(8);
 /// How long an idle session may take to show that it lives.
 const PING_BUDGET: Duration = Duration::from_secs(5);
+/// How long ending an idle session politely may take.
+const LEAVE_BUDGET: Duration = Duration::from_secs(1);
 /// Between two looks whether the sessions have ended.
 const END_PAUSE: Duration = Duration::from_millis(20);
 /// How soon the server notices during a statement that its client has vanished.
@@ -289,6 +291,12 @@ impl Database {
     fn fault(&self, error: &sqlx::Error, started: Instant) -> Error {
         fault::classify(error, &self.settings.target, started.elapsed())
     }
+}
+
+/// Ends a session in which nothing is open. The server notices it later if it does not hear
+/// of it within a second.
+pub async fn leave(session: PgConnection) {
+    let _ = tokio::time::timeout(LEAVE_BUDGET, session.close()).await;
 }
 
 /// The name of a token's sessions.

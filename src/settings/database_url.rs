@@ -4,9 +4,9 @@
 //! Promises libpq's meaning where the driver's differs: `require` together with a
 //! root certificate verifies the chain (PostgreSQL documentation, "SSL Support",
 //! table of sslmodes), and `sslrootcert=system` stands for the public roots and is verified
-//! in full ("Database Connection Control Functions", `sslrootcert`). As with Go's drivers, which the application uses, a parameter that is no client's is a
-//! server setting of the session (`search_path`, `statement_timeout`, …). The
-//! password is held but never shown.
+//! in full ("Database Connection Control Functions", `sslrootcert`). As with Go's drivers,
+//! which the application uses, a parameter that is no client's is a server setting of the
+//! session (`search_path`, `statement_timeout`, …). The password is held but never shown.
 
 use std::fmt;
 use std::str::FromStr;
