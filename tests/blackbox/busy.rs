@@ -23,14 +23,30 @@ pub async fn busy(world: &World<'_>, lease: &str) -> Result<Busy> {
 
 /// The same with a program of one's own making.
 pub async fn busy_as(world: &World<'_>, init: Init) -> Result<Busy> {
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
+    let blocker = blocked(world).await?;
     let mut run = init.env("MIGRATION_LOCK_TIMEOUT", "100s").start()?;
     run.wait_for("applying V6").await?;
     wait_until(world, "wait_event_type = 'Lock'", 1).await?;
     Ok(Busy { run, blocker })
+}
+
+/// Brings the database to where the last migration is pending and waits for the session that
+/// is returned.
+pub async fn blocked(world: &World<'_>) -> Result<PgConnection> {
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
+    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
+    Ok(blocker)
+}
+
+/// Migrates the database, and locks goose's ledger against reading until the session ends that
+/// is returned.
+pub async fn ledger_locked(world: &World<'_>) -> Result<PgConnection> {
+    assert_code(&world.init().run().await?, 0);
+    let mut blocker = world.connect().await?;
+    execute(&mut blocker, "SET application_name = 'psql'; BEGIN; LOCK TABLE goose_db_version").await?;
+    Ok(blocker)
 }
 
 /// Polls the server until so many of the program's sessions are in this state.
@@ -65,4 +81,13 @@ async fn sessions_named(database: &mut PgConnection, name: &str, state: &str) ->
          AND application_name LIKE '{name}' AND {state}"
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(database).await?)
+}
+
+/// Ends those of the program's sessions on this database that are in this state.
+pub async fn end_sessions(database: &mut PgConnection, state: &str) -> Result<()> {
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() \
+         AND application_name LIKE 'llm-proxy-init/%' AND {state}"
+    );
+    execute(database, &end).await
 }

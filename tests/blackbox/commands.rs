@@ -1,9 +1,10 @@
 //! `migrate status`, `plan` and `up`: seeing before doing.
 
 use serde_json::Value;
-use testbed::{Finished, Init, Result, TcpProxy, World};
+use testbed::{Finished, Init, Result, World};
 
-use super::busy::wait_until_looking;
+use super::busy::{ledger_locked, wait_until_looking};
+use super::faults::through_tcp_proxy;
 use super::folder::{over, write};
 use super::migrations::world_at_goose_version;
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, refinery_ledger, world};
@@ -163,11 +164,8 @@ async fn a_ledger_that_is_locked_is_told() -> Result<()> {
 #[tokio::test]
 async fn a_database_that_falls_silent_is_told() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
-    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
-    let through = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let _blocker = ledger_locked(&world).await?;
+    let (proxy, through) = through_tcp_proxy(&world).await?;
     let run = migrate(through, &["status"]).start()?;
     wait_until_looking(&world).await?;
     proxy.freeze();

@@ -6,14 +6,11 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use testbed::{AwsProxy, Fault, Init, Result, Running, Signal, TcpProxy, World};
 
-use super::busy::{Busy, busy_as, sessions, wait_until};
+use super::busy::{Busy, busy_as, end_sessions, sessions, wait_until};
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, world};
 
 /// In the body of a put that acquires.
 const ACQUIRING: &str = "attribute_not_exists(lock_id)";
-/// Ends the program's sessions on the server.
-const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
-     WHERE datname = current_database() AND application_name LIKE 'llm-proxy-init/%'";
 /// In the body of a put that renews.
 const RENEWING: &str = "heartbeat < :heartbeat";
 
@@ -266,7 +263,7 @@ async fn a_session_that_ended_without_our_hearing_of_it_is_given_up() -> Result<
     let init = init.env("LOCK_LEASE", "2s").env("DB_CONNECT_TIMEOUT", "2s");
     let Busy { run, blocker } = busy_as(&world, init).await?;
     proxy.freeze_present();
-    execute(&mut world.connect().await?, END_SESSIONS).await?;
+    end_sessions(&mut world.connect().await?, "true").await?;
     assert_vanished(&world, run, blocker, "it has no session with pid").await
 }
 

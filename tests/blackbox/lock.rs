@@ -7,7 +7,7 @@ use serde_json::Value;
 use testbed::{LockItem, Result, TaskMetadata, World};
 use time::format_description::well_known::Rfc3339;
 
-use super::busy::{Busy, busy};
+use super::busy::{Busy, blocked, busy};
 use super::{assert_code, assert_fails, execute, line_of, world};
 
 fn text(value: &str) -> AttributeValue {
@@ -106,10 +106,7 @@ async fn a_lock_that_is_held_is_waited_for() -> Result<()> {
 #[tokio::test]
 async fn the_time_in_the_item_is_that_of_acquiring_not_of_the_first_try() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "DELETE FROM goose_db_version WHERE version_id = 6").await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE audit_events").await?;
+    let mut blocker = blocked(&world).await?;
     put_other_holder(&world, FAR_FUTURE).await?;
     let mut run = world.init().start()?;
     run.wait_for("waiting for lock").await?;

@@ -3,7 +3,7 @@
 
 use testbed::{Init, Result};
 
-use super::busy::{Busy, busy_as, wait_until};
+use super::busy::{Busy, busy_as, end_sessions, wait_until};
 use super::faults::through_tcp_proxy;
 use super::folder::{over, write};
 use super::{assert_code, assert_fails, execute, full_goose_ledger, goose_ledger, world};
@@ -84,10 +84,7 @@ async fn a_session_that_is_ended_each_time_is_given_up() -> Result<()> {
     let mut administrator = world.connect().await?;
     for _ in 0..3 {
         wait_until(&world, "wait_event_type = 'Lock'", 1).await?;
-        let end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
-                   WHERE application_name LIKE 'llm-proxy-init/%' AND wait_event_type = 'Lock' \
-                   AND datname = current_database()";
-        execute(&mut administrator, end).await?;
+        end_sessions(&mut administrator, "wait_event_type = 'Lock'").await?;
         run.wait_for("the connection was lost while").await?;
     }
     let run = run.finish().await?;

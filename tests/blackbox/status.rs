@@ -2,9 +2,10 @@
 //! config as they stand.
 
 use serde_json::Value;
-use testbed::{Finished, Goose, Init, Result, Signal, TcpProxy, World};
+use testbed::{Finished, Goose, Init, Result, Signal, World};
 
-use super::busy::{Busy, busy, wait_until_looking};
+use super::busy::{Busy, busy, ledger_locked, wait_until_looking};
+use super::faults::through_tcp_proxy;
 use super::{assert_code, execute, world};
 
 /// Runs `status --json` with more arguments.
@@ -118,9 +119,7 @@ async fn a_part_that_cannot_be_had_hides_no_other() -> Result<()> {
 #[tokio::test]
 async fn a_ledger_that_is_locked_is_not_waited_for_without_end() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "SET application_name = 'psql'; BEGIN; LOCK TABLE goose_db_version").await?;
+    let _blocker = ledger_locked(&world).await?;
     let run = world.init().arg("status").arg("--json").run().await?;
     assert_code(&run, 1);
     assert_eq!(run.last()["lock"]["state"], "free");
@@ -136,11 +135,8 @@ async fn a_ledger_that_is_locked_is_not_waited_for_without_end() -> Result<()> {
 #[tokio::test]
 async fn a_database_that_falls_silent_hides_no_other_part() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
-    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
-    let through = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let _blocker = ledger_locked(&world).await?;
+    let (proxy, through) = through_tcp_proxy(&world).await?;
     let run = through.arg("status").start()?;
     wait_until_looking(&world).await?;
     proxy.freeze();

@@ -1,8 +1,9 @@
 //! The checks of PostgreSQL, against servers that are right and wrong in each way.
 
-use testbed::{BlackHole, Certificate, PgBouncer, Postgres, Result, TcpProxy, Testbed, World};
+use testbed::{BlackHole, Certificate, PgBouncer, Postgres, Result, Testbed, World};
 
-use super::super::busy::wait_until_looking;
+use super::super::busy::{ledger_locked, wait_until_looking};
+use super::super::faults::through_tcp_proxy;
 use super::super::{assert_code, execute, world};
 use super::{Checked, check, symptoms};
 
@@ -53,10 +54,9 @@ async fn a_port_behind_a_wall() -> Result<()> {
 #[tokio::test]
 async fn what_never_answers_is_given_up_in_time() -> Result<()> {
     let world = world().await?;
-    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
     proxy.freeze();
-    let checked =
-        check(world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""))).await?;
+    let checked = check(init).await?;
     checked.assert_fails(&symptoms::SILENT, 69);
     Ok(())
 }
@@ -241,9 +241,7 @@ async fn ledgers_that_nobody_can_follow() -> Result<()> {
 #[tokio::test]
 async fn a_ledger_that_is_locked() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
+    let _blocker = ledger_locked(&world).await?;
     let run = world.init().env("MIGRATION_LOCK_TIMEOUT", "100ms");
     let (checked, run) = tokio::join!(check(world.init()), run.run());
     let checked = checked?;
@@ -257,11 +255,8 @@ async fn a_ledger_that_is_locked() -> Result<()> {
 #[tokio::test]
 async fn a_server_that_falls_silent_after_the_login() -> Result<()> {
     let world = world().await?;
-    assert_code(&world.init().run().await?, 0);
-    let mut blocker = world.connect().await?;
-    execute(&mut blocker, "BEGIN; LOCK TABLE goose_db_version").await?;
-    let proxy = TcpProxy::start(world.testbed.postgres.port).await?;
-    let init = world.init().env("DATABASE_URL", world.database_url_through(proxy.port(), ""));
+    let _blocker = ledger_locked(&world).await?;
+    let (proxy, init) = through_tcp_proxy(&world).await?;
     let freeze = async {
         wait_until_looking(&world).await?;
         proxy.freeze();
